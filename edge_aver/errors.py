@@ -1,0 +1,126 @@
+"""What can go wrong, as one tree of exceptions: each ends a command in one line and one exit status.
+
+    EdgeAverError (1)
+    ├── ClipError              a media file that cannot become a clip
+    │   └── NoFaceError        no frame of it shows a face
+    ├── CorpusError            a folder, file name or prepared store that is not what was asked for
+    ├── LeakError              calibration clips that overlap with validation or test actors
+    ├── CheckpointError        weights that are corrupt, missing or of another architecture
+    ├── TrainingError          training that cannot start or diverged
+    ├── DeclarationError       a TOML file with unknown keys or wrong types
+    ├── ArtifactError          an artifact, sidecar or result that is missing, incomplete or changed
+    ├── ExportError            a conversion that a tool refused
+    ├── TargetError            a target that cannot be built or run here
+    │   └── MissingLibraryError    the extra to install is named
+    ├── MeasurementError       a measurement that could not be taken
+    ├── ParityError (3)        a step of the ladder that left its limits
+    └── UndecidedError (4)     a gate that could not decide
+
+A bug is none of these and keeps its traceback.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "ArtifactError",
+    "CheckpointError",
+    "ClipError",
+    "CorpusError",
+    "DeclarationError",
+    "EdgeAverError",
+    "ExportError",
+    "LeakError",
+    "MeasurementError",
+    "MissingLibraryError",
+    "NoFaceError",
+    "ParityError",
+    "TargetError",
+    "TrainingError",
+    "UndecidedError",
+]
+
+
+class EdgeAverError(Exception):
+    """Base of every error a person can cause; `str(error)` is one line: what, where, got, expected, what to do."""
+
+    exit_status: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """The message on one line, whatever a library put into it."""
+        return " ".join(super().__str__().split())
+
+
+class ClipError(EdgeAverError):
+    """A media file that cannot become a clip."""
+
+
+class NoFaceError(ClipError):
+    """No sampled frame of the clip shows a face."""
+
+
+class CorpusError(EdgeAverError):
+    """A folder, file name or prepared store that is not what was asked for."""
+
+
+class LeakError(EdgeAverError):
+    """Calibration clips that overlap with validation or test actors."""
+
+
+class CheckpointError(EdgeAverError):
+    """Weights that are corrupt, missing or of another architecture."""
+
+
+class TrainingError(EdgeAverError):
+    """Training that cannot start, or whose loss is no longer finite."""
+
+
+class DeclarationError(EdgeAverError):
+    """A TOML declaration with unknown keys, wrong types or an unknown name."""
+
+
+class ArtifactError(EdgeAverError):
+    """An artifact, sidecar or result that is missing, incomplete or changed since it was written."""
+
+
+class ExportError(EdgeAverError):
+    """A conversion that a tool refused."""
+
+
+class TargetError(EdgeAverError):
+    """A target that cannot be built or run on this machine."""
+
+
+class MissingLibraryError(TargetError):
+    """A library that this install lacks.
+
+    Args:
+        library: import name of what is missing.
+        extra: the pip extra of edge-aver that brings it.
+        purpose: what needed it, in a few words.
+    """
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {library}, which is not installed: pip install 'edge-aver[{extra}]'")
+        self.library = library
+        self.extra = extra
+        self.purpose = purpose
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """Pickle by the arguments, so that the error survives the way back from a worker process."""
+        return type(self), (self.library, self.extra, self.purpose)
+
+
+class MeasurementError(EdgeAverError):
+    """A measurement that could not be taken."""
+
+
+class ParityError(EdgeAverError):
+    """A step of the parity ladder that left the limits of its recipe."""
+
+    exit_status = 3
+
+
+class UndecidedError(EdgeAverError):
+    """A gate that could not decide with the evidence it was given."""
+
+    exit_status = 4

@@ -1,0 +1,245 @@
+"""ModelSpec: what an artifact must know of itself, and the constants of the clip contract."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from edge_aver.errors import ArtifactError
+from edge_aver.files import sha256_bytes
+
+__all__ = [
+    "ARCHITECTURES",
+    "AUDIO_FEATURES",
+    "LABELS",
+    "SPEC_KEY",
+    "CalibrationManifest",
+    "ModelSpec",
+    "Parameters",
+    "Preprocessing",
+    "TensorSpec",
+    "provenance_note",
+]
+
+LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+"""Emotions in RAVDESS order: index i is emotion code i + 1."""
+
+ARCHITECTURES = ("ca", "id", "sa")
+"""Baseline cross-attention, input data incorporation, self-attention information (paper, 3.3)."""
+
+AUDIO_FEATURES = 128
+"""Four segments of 32 values: what the audio branch takes for each frame (paper, 4.2.2)."""
+
+SPEC_KEY = "edge_aver.spec"
+"""Where the ModelSpec stands in ONNX metadata_props, OpenVINO rt_info and safetensors metadata."""
+
+_NOTES = {
+    "synthetic": "Synthetic actors: drawn faces and generated voices. These figures say nothing about people.",
+    "composite": "Composite clips: real speech joined with unrelated faces. These figures compare precisions of one "
+    "network; they do not say how well emotions of people are read.",
+}
+
+
+def provenance_note(corpus: str) -> str | None:
+    """The sentence every screen and report must carry for results from `corpus`; None where none is needed."""
+    return _NOTES.get(corpus)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """Constants from clip to tensors (paper, 4.2.2; what it leaves open is chosen here).
+
+    Attributes:
+        window_s: length of the window; shorter clips are padded with silence and black frames.
+        frames: images a window, at t_i = (i + 0.5) * window_s / frames seconds.
+        face_size_px: side of the square RGB face.
+        face_detector: what finds the faces; the most probable one is squared to its longer side about its centre.
+        sample_rate_hz: of the mono speech signal.
+        n_fft, win_length, hop_length: short-time Fourier transform, in samples.
+        n_mels, n_mfcc, delta_width: mel bands, cepstral coefficients, frames of a delta.
+        pitch_min_hz, pitch_max_hz, pitch_window: YIN search range, and its window in samples.
+        pitch_threshold: a step is unvoiced (pitch 0) where the YIN minimum exceeds this.
+        silence_dbfs: a step is unvoiced where its level is below this.
+        segment_offsets: the segments concatenated for frame i, relative to i; zeros past the ends.
+    """
+
+    window_s: float = 3.6
+    frames: int = 15
+    face_size_px: int = 224
+    face_detector: str = "mtcnn"
+    sample_rate_hz: int = 16_000
+    n_fft: int = 512
+    win_length: int = 320
+    hop_length: int = 160
+    n_mels: int = 40
+    n_mfcc: int = 10
+    delta_width: int = 9
+    pitch_min_hz: float = 65.0
+    pitch_max_hz: float = 500.0
+    pitch_window: int = 1024
+    pitch_threshold: float = 0.3
+    silence_dbfs: float = -60.0
+    segment_offsets: tuple[int, ...] = (-2, -1, 0, 1)
+
+    @property
+    def step_features(self) -> int:
+        """Values a 10 ms step: MFCC, delta, delta-delta, pitch, log energy."""
+        return 3 * self.n_mfcc + 2
+
+    @property
+    def audio_features(self) -> int:
+        """Values a frame: the step features of every segment in `segment_offsets`."""
+        return len(self.segment_offsets) * self.step_features
+
+    def frame_times_s(self) -> tuple[float, ...]:
+        """Presentation times of the sampled frames, in seconds from the start of the window."""
+        return tuple((i + 0.5) * self.window_s / self.frames for i in range(self.frames))
+
+    def digest(self) -> str:
+        """SHA-256 over all constants: tensors made with other constants have another one."""
+        return sha256_bytes(json.dumps(asdict(self), sort_keys=True).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """Name, dtype and shape of one input or output; a string in `shape` is a dimension that may vary."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Parameter counts: what is deployed, and the paper's way (backbone with its ImageNet classifier)."""
+
+    deployed: int
+    paper: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationManifest:
+    """Which clips calibrated an artifact: ids and SHA-256 of their prepared tensors, never media."""
+
+    corpus: str
+    fold: int
+    actors: tuple[int, ...]
+    clips: tuple[tuple[str, str], ...]
+
+    def digest(self) -> str:
+        """SHA-256 over the whole manifest."""
+        return sha256_bytes(json.dumps(asdict(self), sort_keys=True).encode())
+
+
+def _inputs() -> tuple[TensorSpec, ...]:
+    constants = Preprocessing()
+    side = constants.face_size_px
+    return (
+        TensorSpec(name="faces", dtype="uint8", shape=("batch", constants.frames, side, side, 3)),
+        TensorSpec(name="audio", dtype="float32", shape=("batch", constants.frames, constants.audio_features)),
+    )
+
+
+def _outputs() -> tuple[TensorSpec, ...]:
+    return (TensorSpec(name="logits", dtype="float32", shape=("batch", len(LABELS))),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """What a checkpoint or artifact must know of itself; it travels inside the file.
+
+    Attributes:
+        architecture: one of `ARCHITECTURES`.
+        corpus: where the training clips came from (`ravdess`, `synthetic`, ...).
+        fold: the subject-independent split, from 1; its actors stand in `train_actors` ... `test_actors`.
+        inputs, outputs: the tensors of the whole-clip graph, in order.
+        preprocessing: constants from clip to tensors.
+        parameters: counted both ways; None before the network exists.
+        backbone_weights: what the backbone started from (`imagenet`, `none`, or a file's name and hash).
+        frozen_backbone: whether only the fusion was trained.
+        checkpoint_sha256: of the checkpoint an artifact came from.
+        precision: name of the recipe; None for a checkpoint.
+        recipe_sha256: of the recipe's file.
+        calibration: the clips that calibrated; None where nothing was.
+        tool_versions: library name to version, of everything that took part.
+    """
+
+    architecture: str
+    corpus: str
+    fold: int
+    train_actors: tuple[int, ...] = ()
+    validation_actors: tuple[int, ...] = ()
+    test_actors: tuple[int, ...] = ()
+    labels: tuple[str, ...] = LABELS
+    inputs: tuple[TensorSpec, ...] = field(default_factory=_inputs)
+    outputs: tuple[TensorSpec, ...] = field(default_factory=_outputs)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    parameters: Parameters | None = None
+    backbone_weights: str = "none"
+    frozen_backbone: bool = False
+    checkpoint_sha256: str | None = None
+    precision: str | None = None
+    recipe_sha256: str | None = None
+    calibration: CalibrationManifest | None = None
+    tool_versions: Mapping[str, str] = field(default_factory=dict)
+    format_version: int = 1
+
+    @property
+    def note(self) -> str | None:
+        """The sentence that every screen and report must carry for this network; None where none is needed."""
+        return provenance_note(self.corpus)
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> "ModelSpec":
+        """Read what `to_json` wrote.
+
+        Args:
+            text: the JSON.
+            where: the file it came from, for the message.
+
+        Raises:
+            ArtifactError: not JSON, not a ModelSpec, or of a later format version.
+        """
+        try:
+            return cls.from_dict(json.loads(text))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise ArtifactError(f"{where}: its ModelSpec cannot be read ({error}); export it again") from error
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> "ModelSpec":
+        """Build from the nested mapping of `dataclasses.asdict`; TypeError, ValueError or KeyError if it is not one."""
+        if table.get("format_version") != 1:
+            raise ValueError(f"format_version {table.get('format_version')!r}, this edge-aver reads 1")
+        values = dict(table)
+        values["inputs"] = tuple(_tensor(item) for item in table["inputs"])
+        values["outputs"] = tuple(_tensor(item) for item in table["outputs"])
+        constants = dict(table["preprocessing"])
+        constants["segment_offsets"] = tuple(constants["segment_offsets"])
+        values["preprocessing"] = Preprocessing(**constants)
+        if table.get("parameters") is not None:
+            values["parameters"] = Parameters(**table["parameters"])
+        if table.get("calibration") is not None:
+            values["calibration"] = _manifest(table["calibration"])
+        for name in ("train_actors", "validation_actors", "test_actors", "labels"):
+            values[name] = tuple(table[name])
+        known = {item.name for item in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown fields {', '.join(unknown)}")
+        return cls(**values)
+
+
+def _tensor(table: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(name=table["name"], dtype=table["dtype"], shape=tuple(table["shape"]))
+
+
+def _manifest(table: Mapping[str, Any]) -> CalibrationManifest:
+    return CalibrationManifest(
+        corpus=table["corpus"],
+        fold=table["fold"],
+        actors=tuple(table["actors"]),
+        clips=tuple((identifier, digest) for identifier, digest in table["clips"]),
+    )
