@@ -19,7 +19,8 @@ _PLAIN_INTERVAL_S = 10.0
 class Advance(Protocol):
     """Report work done: `advance()` for one unit, `advance(3)`, `advance(note="loss 0.31")`."""
 
-    def __call__(self, amount: int = 1, *, note: str = "") -> None: ...
+    def __call__(self, amount: int = 1, *, note: str = "") -> None:
+        """Count `amount` units as done."""
 
 
 def say(message: str) -> None:
