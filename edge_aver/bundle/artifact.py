@@ -1,0 +1,169 @@
+"""An artifact on disk: what a build left for a target, and the JSON sidecar that makes it complete."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_aver.errors import ArtifactError
+from edge_aver.files import atomic_directory, atomic_path, json_text, sha256_file, write_text
+from edge_aver.spec import ModelSpec
+
+__all__ = [
+    "Artifact",
+    "FileEntry",
+    "find_artifacts",
+    "open_artifact",
+    "remove_artifact",
+    "sidecar_path",
+    "write_artifact",
+]
+
+_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """Size and SHA-256 of one file of an artifact."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """What runs on a target, and what is known of it.
+
+    Attributes:
+        path: the file (`.onnx`, `.engine`) or folder (`.openvino`) that the runtime opens.
+        target: name of the device profile it was built for.
+        runtime: name of the runtime that opens it.
+        precision: name of the recipe that was asked for.
+        spec: the network's ModelSpec.
+        files: every file of the artifact by its name relative to `path` (the file's own name for a single file).
+        parity: the ladder's steps from the checkpoint to this artifact, in order.
+        build: seconds, tools and remarks of the build.
+    """
+
+    path: Path
+    target: str
+    runtime: str
+    precision: str
+    spec: ModelSpec
+    files: Mapping[str, FileEntry] = field(default_factory=dict)
+    parity: tuple[Mapping[str, Any], ...] = ()
+    build: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.bytes for entry in self.files.values())
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of the artifact at `path` stands: beside it, `.json` appended to the whole name."""
+    return path.with_name(path.name + ".json")
+
+
+@contextmanager
+def write_artifact(artifact: Artifact, *, folder: bool) -> Iterator[Path]:
+    """Give a temporary path to build at; on a clean exit put it in place and write the sidecar last.
+
+    An artifact counts from the moment its sidecar stands: a reader between the two renames finds hashes that do not
+    match, never an older sidecar with newer files that it would accept.
+
+    Args:
+        artifact: everything but `files`, which are read off what was built.
+        folder: whether the artifact is a folder of files or one file.
+    """
+    with (atomic_directory if folder else atomic_path)(artifact.path) as temporary:
+        yield temporary
+        files = {name: asdict(entry) for name, entry in _entries(temporary).items()}
+    table = asdict(artifact) | {"schema_version": _SCHEMA_VERSION, "files": files}
+    del table["path"]
+    write_text(sidecar_path(artifact.path), json_text(table))
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Read the sidecar of an artifact and check every file against it.
+
+    Raises:
+        ArtifactError: no such artifact, no sidecar (an interrupted build), an unreadable sidecar, or a file that is
+            missing or changed.
+    """
+    artifact = _read(path)
+    for name, entry in artifact.files.items():
+        member = path / name if path.is_dir() else path
+        if not member.is_file():
+            raise ArtifactError(f"{member}: missing from the artifact; export it again")
+        if member.stat().st_size != entry.bytes or sha256_file(member) != entry.sha256:
+            raise ArtifactError(f"{member}: not the file its sidecar describes (changed or truncated); export it again")
+    return artifact
+
+
+def find_artifacts(
+    folder: Path, *, architecture: str | None = None, precision: str | None = None, target: str | None = None
+) -> tuple[Artifact, ...]:
+    """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked."""
+    wanted = {"architecture": architecture, "precision": precision, "target": target}
+    found = []
+    for sidecar in folder.glob("aver-*.json"):
+        path = sidecar.with_suffix("")
+        if path.exists() and not sidecar.is_dir():
+            artifact = _read(path)
+            has = {
+                "architecture": artifact.spec.architecture,
+                "precision": artifact.precision,
+                "target": artifact.target,
+            }
+            if all(value in (None, has[name]) for name, value in wanted.items()):
+                found.append((sidecar.stat().st_mtime_ns, artifact))
+    return tuple(artifact for _, artifact in sorted(found, key=lambda item: (-item[0], item[1].path.name)))
+
+
+def remove_artifact(path: Path) -> None:
+    """Remove an artifact, its sidecar first, so that an interruption leaves none that looks complete."""
+    sidecar_path(path).unlink(missing_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Artifact:
+    if not path.exists():
+        raise ArtifactError(f"{path}: no such artifact; make one with edge-aver export")
+    sidecar = sidecar_path(path)
+    try:
+        table = json.loads(sidecar.read_text(encoding="utf-8"))
+        if table["schema_version"] != _SCHEMA_VERSION:
+            raise ValueError(f"schema_version {table['schema_version']!r}, this edge-aver reads {_SCHEMA_VERSION}")
+        return Artifact(
+            path=path,
+            target=table["target"],
+            runtime=table["runtime"],
+            precision=table["precision"],
+            spec=ModelSpec.from_dict(table["spec"]),
+            files={name: FileEntry(**entry) for name, entry in table["files"].items()},
+            parity=tuple(table["parity"]),
+            build=table["build"],
+        )
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            f"{path}: has no sidecar {sidecar.name} (an unfinished export?); export it again"
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{sidecar}: not a sidecar that can be read ({error}); export it again") from error
+
+
+def _entries(path: Path) -> dict[str, FileEntry]:
+    members = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+    return {
+        member.name if path.is_file() else member.relative_to(path).as_posix(): FileEntry(
+            bytes=member.stat().st_size, sha256=sha256_file(member)
+        )
+        for member in members
+    }

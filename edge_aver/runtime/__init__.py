@@ -1,0 +1,5 @@
+"""Inference from an artifact: numpy and one runtime library."""
+
+from edge_aver.runtime.model import Model, Prediction, load
+
+__all__ = ["Model", "Prediction", "load"]

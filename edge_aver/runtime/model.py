@@ -1,0 +1,123 @@
+"""A loaded artifact: media or tensors in, label and probabilities out."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_aver.bundle import Artifact, open_artifact
+from edge_aver.media import FrontEnd, load_front_end, require_face
+from edge_aver.targets import runtime_module
+
+__all__ = ["Model", "Prediction", "load"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a clip was recognised as.
+
+    Attributes:
+        label: the most probable emotion.
+        probabilities: softmax of the logits, by label, in RAVDESS order.
+        stages_s: seconds of each stage: decode, faces, audio, network.
+        total_s: seconds from file bytes to label.
+        face_found: for each of the 15 frames, whether a face was found.
+    """
+
+    label: str
+    probabilities: Mapping[str, float]
+    stages_s: Mapping[str, float]
+    total_s: float
+    face_found: tuple[bool, ...]
+
+
+def load(path: str | Path, *, threads: int | None = None) -> "Model":
+    """Open an artifact, its files checked against the sidecar.
+
+    Args:
+        path: the artifact: a `.onnx` file or a `.openvino` folder.
+        threads: CPU threads for the network and the face detector; None leaves it to the runtime.
+
+    Raises:
+        ArtifactError: missing, incomplete or changed.
+        MissingLibraryError: its runtime is not installed here.
+    """
+    return Model(open_artifact(Path(path)), threads=threads)
+
+
+class Model:
+    """An artifact in its runtime; a context manager."""
+
+    def __init__(self, artifact: Artifact, *, threads: int | None = None) -> None:
+        self.artifact = artifact
+        self._threads = threads
+        self._runner = runtime_module(artifact.runtime).open_runner(artifact.path, threads=threads)
+
+    @property
+    def executed_precisions(self) -> Mapping[str, int]:
+        """Layers by the precision the runtime executes them in; {} where it does not tell."""
+        return self._runner.executed_precisions
+
+    @cached_property
+    def front_end(self) -> FrontEnd:
+        """What turns media into tensors, by the artifact's own constants; loaded on first use."""
+        return load_front_end(self.artifact.spec.preprocessing, threads=self._threads)
+
+    def predict_tensors(self, faces: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run the network alone.
+
+        Args:
+            faces: (N, 15, 224, 224, 3) uint8, RGB.
+            audio: (N, 15, 128) float32.
+
+        Returns:
+            logits: (N, 8) float32, in the order of the spec's labels.
+        """
+        return self._runner.infer({"faces": faces, "audio": audio})["logits"]
+
+    def predict(self, source: str | Path | bytes, *, start_s: float = 0.0) -> Prediction:
+        """Recognise one clip, from its bytes to a label.
+
+        Args:
+            source: path of a media file, or its bytes.
+            start_s: where the window starts.
+
+        Raises:
+            ClipError: no clip can be made of it.
+            NoFaceError: no frame shows a face.
+        """
+        source = Path(source) if isinstance(source, str) else source
+        front_end = self.front_end
+        started = time.perf_counter()
+        clip = front_end(source, start_s=start_s)
+        require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
+        network_started = time.perf_counter()
+        logits = self.predict_tensors(clip.faces[None], clip.audio[None])[0]
+        ended = time.perf_counter()
+        probabilities = _softmax(logits)
+        labels = self.artifact.spec.labels
+        return Prediction(
+            label=labels[int(probabilities.argmax())],
+            probabilities={label: float(value) for label, value in zip(labels, probabilities, strict=True)},
+            stages_s={**clip.stages_s, "network": ended - network_started},
+            total_s=ended - started,
+            face_found=tuple(bool(found) for found in clip.face_found),
+        )
+
+    def __enter__(self) -> "Model":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runner.__exit__(kind, error, trace)
+
+
+def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max())
+    return shifted / shifted.sum()

@@ -1,0 +1,154 @@
+"""ONNX Runtime on the CPU: a `.onnx` file is the artifact."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from edge_aver.errors import ArtifactError, TargetError
+
+__all__ = ["OrtRunner", "build", "is_folder", "open_runner", "suffix"]
+
+suffix = ".onnx"
+is_folder = False
+
+_ERRORS: tuple[type[Exception], ...] = tuple(
+    getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
+    for name in (
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+)
+
+
+def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
+    """Copy the lowered graph, with the metadata in its `metadata_props`; a session must accept it.
+
+    Raises:
+        TargetError: ONNX Runtime refuses the graph.
+    """
+    shutil.copyfile(lowered, out)
+    with out.open("ab") as file:
+        file.write(_metadata_props(metadata))
+    try:
+        open_runner(out).__exit__(None, None, None)
+    except ArtifactError as error:
+        raise TargetError(str(error)) from error
+
+
+def open_runner(
+    path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
+) -> "OrtRunner":
+    """Open a `.onnx` file; see `RuntimeModule.open_runner`.
+
+    Args:
+        path: the file.
+        threads: intra-op threads; None for all cores.
+        outputs: inner tensors to return too (the file must name them as outputs: ONNX Runtime serves no others).
+        exact: graph optimizations off: the numeric reference for Q/DQ graphs, slower.
+    """
+    return OrtRunner(path, threads=threads, exact=exact)
+
+
+class OrtRunner:
+    """A session on a `.onnx` file."""
+
+    def __init__(self, path: Path, *, threads: int | None, exact: bool) -> None:
+        self._path, self._threads, self._exact = path, threads, exact
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), _options(threads, exact), providers=["CPUExecutionProvider"]
+            )
+        except _ERRORS as error:
+            raise ArtifactError(f"{path}: ONNX Runtime cannot open it: {error}") from error
+        self._outputs = [item.name for item in self._session.get_outputs()]
+
+    @cached_property
+    def executed_precisions(self) -> Mapping[str, int]:
+        """Nodes that ran, by the type of their first input, from the profile of one run (paper's shapes, zeros)."""
+        return _profiled_precisions(self._path, self._threads)
+
+    def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+        """Run once; see `Runner.infer`."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, dict(feed)), strict=True))
+
+    def __enter__(self) -> "OrtRunner":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._session
+
+
+def _options(threads: int | None, exact: bool) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if exact:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # Without VNNI the default 8-bit kernels saturate pairs of products to 16 bits; this form does not.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
+def _metadata_props(metadata: Mapping[str, str]) -> bytes:
+    """`ModelProto.metadata_props` entries in protobuf's wire format, to be appended to a serialized model.
+
+    Protobuf messages concatenate: repeated fields of the appended bytes are added. So the device install, which has no
+    `onnx`, needs none.
+    """
+    return b"".join(
+        _field(14, _field(1, key.encode()) + _field(2, value.encode())) for key, value in sorted(metadata.items())
+    )
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def _varint(value: int) -> bytes:
+    pieces = []
+    while value > 0x7F:
+        pieces.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*pieces, value])
+
+
+def _profiled_precisions(path: Path, threads: int | None) -> Mapping[str, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        options = _options(threads, exact=False)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session.run(None, {item.name: _zeros(item) for item in session.get_inputs()})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    return Counter(_precisions(events))
+
+
+def _precisions(events: list[dict[str, Any]]) -> Iterator[str]:
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            with contextlib.suppress(KeyError, IndexError, StopIteration):
+                yield next(iter(event["args"]["input_type_shape"][0]))
+
+
+def _zeros(item: Any) -> npt.NDArray[Any]:
+    shape = [1 if isinstance(size, str) or size is None else size for size in item.shape]
+    return np.zeros(shape, {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[item.type])

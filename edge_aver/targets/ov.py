@@ -1,0 +1,91 @@
+"""OpenVINO on the CPU: a folder with the IR (`model.xml`, `model.bin`) is the artifact."""
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino
+
+from edge_aver.errors import ArtifactError, TargetError
+
+__all__ = ["OvRunner", "build", "is_folder", "open_runner", "suffix"]
+
+suffix = ".openvino"
+is_folder = True
+
+_XML = "model.xml"
+
+
+def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
+    """Save the lowered graph (ONNX or IR) as IR, uncompressed, with the metadata in its `rt_info`.
+
+    Weights keep the type the lowering gave them: a silent conversion to fp16 would make an fp32 baseline none.
+
+    Raises:
+        TargetError: OpenVINO refuses the graph.
+    """
+    core = openvino.Core()
+    try:
+        model = core.read_model(lowered)
+        for key, value in metadata.items():
+            model.set_rt_info(value, key.split("."))
+        openvino.save_model(model, out / _XML, compress_to_fp16=False)
+        core.compile_model(model, "CPU")
+    except RuntimeError as error:
+        raise TargetError(f"OpenVINO cannot build {out.name}: {error}") from error
+
+
+def open_runner(path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = ()) -> "OvRunner":
+    """Open an IR folder; see `RuntimeModule.open_runner`. `outputs` are friendly names of inner nodes."""
+    return OvRunner(path, threads=threads, outputs=outputs)
+
+
+class OvRunner:
+    """A compiled model on the CPU, for latency: one stream, execution pinned to the precision of the file."""
+
+    def __init__(self, path: Path, *, threads: int | None, outputs: tuple[str, ...]) -> None:
+        core = openvino.Core()
+        try:
+            model = core.read_model(path / _XML)
+            if outputs:
+                model.add_outputs(list(outputs))
+            self._compiled = core.compile_model(model, "CPU", _config(threads))
+        except RuntimeError as error:
+            raise ArtifactError(f"{path}: OpenVINO cannot open it: {error}") from error
+        self._names = [port.get_any_name() for port in self._compiled.outputs]
+        self._request = self._compiled.create_infer_request()
+
+    @cached_property
+    def executed_precisions(self) -> Mapping[str, int]:
+        """Layers of the compiled graph by `runtimePrecision`, inputs, constants and outputs left out."""
+        counts: Counter[str] = Counter()
+        for node in self._compiled.get_runtime_model().get_ordered_ops():
+            info = node.get_rt_info()
+            if str(info["layerType"]) not in ("Input", "Const", "Output", "Parameter", "Result"):
+                counts[str(info["runtimePrecision"])] += 1
+        return counts
+
+    def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+        """Run once; see `Runner.infer`."""
+        results = self._request.infer(dict(feed), share_inputs=True)
+        return {name: results[i].copy() for i, name in enumerate(self._names)}
+
+    def __enter__(self) -> "OvRunner":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._request, self._compiled
+
+
+def _config(threads: int | None) -> dict[str, Any]:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if threads is not None:
+        config["INFERENCE_NUM_THREADS"] = threads
+    return config
