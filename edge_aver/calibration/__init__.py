@@ -1,0 +1,1 @@
+"""Folds, the stratified draw of calibration clips, and manifests that cannot leak."""

@@ -1,0 +1,1 @@
+"""The backbone, the three fusion architectures, their training and their checkpoints (needs torch)."""
