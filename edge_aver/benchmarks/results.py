@@ -1,0 +1,239 @@
+"""A benchmark's result for one artifact: raw values with their provenance, as JSON that notices a change."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
+from edge_aver.benchmarks.suites import Suite
+from edge_aver.bundle import FileEntry
+from edge_aver.declarations import parse
+from edge_aver.errors import ArtifactError, DeclarationError
+from edge_aver.files import json_text, sha256_bytes, write_text
+from edge_aver.spec import ModelSpec
+
+__all__ = [
+    "ArtifactRecord",
+    "ClipPrediction",
+    "EndToEndQuery",
+    "Gap",
+    "Measurements",
+    "NetworkRun",
+    "Result",
+    "latest_results",
+    "read_result",
+    "without_none",
+    "write_result",
+]
+
+_SCHEMA_VERSION = 1
+_DIGEST = "sha256"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactRecord:
+    """Which artifact was measured: its file name, target, runtime, the precision asked for, and its files' hashes."""
+
+    name: str
+    target: str
+    runtime: str
+    precision: str
+    files: dict[str, FileEntry]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.bytes for entry in self.files.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRun:
+    """One process that loaded the artifact and asked it one prepared clip at a time.
+
+    Attributes:
+        latency_s: of each query after the warm-up, in order; tensors in, logits out.
+        load_s: from the path to a network that is ready.
+        before_load, after_load, after_queries: memory of the process, the clips it holds included; None where the
+            kernel does not tell.
+        cpu_use: what else used the processors during the queries; None where the kernel does not tell.
+    """
+
+    latency_s: tuple[float, ...]
+    load_s: float
+    before_load: ProcessMemory | None = None
+    after_load: ProcessMemory | None = None
+    after_queries: ProcessMemory | None = None
+    cpu_use: CpuUse | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipPrediction:
+    """What the artifact answered for one test clip; `tensors_sha256` lets results be paired clip by clip."""
+
+    id: str
+    tensors_sha256: str
+    actor: int
+    label: str
+    prediction: str
+    logits: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndToEndQuery:
+    """One media file from its bytes to a label; `total_s` includes reading it, `stages_s` what each stage took."""
+
+    id: str
+    prediction: str
+    total_s: float
+    stages_s: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """What has no number, and why; `failed` tells a failure from what could not be measured here at all."""
+
+    case: str
+    reason: str
+    failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """Everything measured of one artifact in one run, without the formats of others.
+
+    Attributes:
+        artifact: what was measured.
+        suite: how much was asked for.
+        machine: where.
+        tool_versions: of the libraries installed there.
+        started_utc: ISO 8601, to the millisecond.
+        threads: CPU threads asked for; None: the runtime's own choice.
+        executed_precisions: layers by the precision the runtime executed; {} where it does not tell.
+        network: one entry for each process.
+        predictions: one for each test clip of the fold.
+        end_to_end: one for each media file.
+        gaps: what is missing of these, and why.
+    """
+
+    artifact: ArtifactRecord
+    suite: Suite
+    machine: Machine
+    tool_versions: dict[str, str]
+    started_utc: str
+    threads: int | None = None
+    executed_precisions: dict[str, int]
+    network: tuple[NetworkRun, ...] = ()
+    predictions: tuple[ClipPrediction, ...] = ()
+    end_to_end: tuple[EndToEndQuery, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Measurements):
+    """Measurements with the network's `spec` and its parity ladder, as the export recorded them."""
+
+    spec: ModelSpec
+    parity: tuple[Mapping[str, Any], ...] = ()
+
+
+def write_result(result: Result, folder: Path) -> Path:
+    """Write `<folder>/<target>/<artifact>-<UTC stamp>.json` atomically and return its path.
+
+    Raises:
+        ValueError: a value that is not finite.
+    """
+    table = {"schema_version": _SCHEMA_VERSION, **without_none(asdict(result))}
+    # The spec and the ladder are others' formats: they travel as they are.
+    table |= {"spec": asdict(result.spec), "parity": [dict(step) for step in result.parity]}
+    table[_DIGEST] = _digest(table)
+    stamp = result.started_utc.replace("-", "").replace(":", "")
+    path = folder / result.artifact.target / f"{result.artifact.name}-{stamp}.json"
+    write_text(path, json_text(table))
+    return path
+
+
+def read_result(path: Path) -> Result:
+    """Read a result and check it.
+
+    Raises:
+        ArtifactError: missing, empty, not a result, of another schema version, edited, or with impossible values.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        result = _parse(table, where=path.name)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror}); run edge-aver benchmark first") from error
+    except (KeyError, TypeError, ValueError, AttributeError, DeclarationError) as error:
+        raise ArtifactError(f"{path}: not a benchmark result ({error}); measure again") from error
+    if table.get(_DIGEST) != _digest(table):
+        raise ArtifactError(f"{path}: changed since it was written (its sha256 does not match); measure again")
+    return result
+
+
+def latest_results(folder: Path) -> tuple[Result, ...]:
+    """The newest result of each artifact in `<folder>/<target>/*.json`, by target, architecture and precision.
+
+    Raises:
+        ArtifactError: a file among them that is no result, or none at all.
+    """
+    newest: dict[tuple[str, str], Result] = {}
+    for path in sorted(folder.glob("*/*.json")):
+        result = read_result(path)
+        key = (result.artifact.target, result.artifact.name)
+        if key not in newest or newest[key].started_utc < result.started_utc:
+            newest[key] = result
+    if not newest:
+        raise ArtifactError(f"{folder}: holds no benchmark results; run edge-aver benchmark first")
+    return tuple(sorted(newest.values(), key=_order))
+
+
+def _order(result: Result) -> tuple[str, str, int, str]:
+    return (
+        result.artifact.target,
+        result.spec.architecture,
+        result.spec.fold,
+        result.artifact.precision,
+    )
+
+
+def _parse(table: dict[str, Any], *, where: str) -> Result:
+    if table.get("schema_version") != _SCHEMA_VERSION:
+        raise ValueError(f"schema_version {table.get('schema_version')!r}, this edge-aver reads {_SCHEMA_VERSION}")
+    values = {key: value for key, value in table.items() if key not in ("schema_version", _DIGEST, "spec", "parity")}
+    spec = ModelSpec.from_dict(table["spec"])
+    measured = parse(Measurements, values, where=where)
+    _check(measured, spec.labels)
+    return Result(spec=spec, parity=tuple(dict(step) for step in table["parity"]), **vars(measured))
+
+
+def _check(measured: Measurements, labels: tuple[str, ...]) -> None:
+    times = [value for run in measured.network for value in run.latency_s]
+    times += [query.total_s for query in measured.end_to_end]
+    if any(not (0 < value < math.inf) for value in times):
+        raise ValueError("a latency that is not a positive number of seconds (did a clock jump?)")
+    said = {name for item in measured.predictions for name in (item.label, item.prediction)}
+    if unknown := sorted(said - set(labels)):
+        raise ValueError(f"{unknown[0]!r} is no label of the network")
+    if not (measured.network or measured.predictions or measured.end_to_end or measured.gaps):
+        raise ValueError("an empty run")
+
+
+def _digest(table: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in table.items() if key != _DIGEST}
+    return sha256_bytes(json_text(rest).encode())
+
+
+def without_none(value: Any) -> Any:
+    """Optional fields are left out where they have no value, as in the TOML that the same reader takes."""
+    if isinstance(value, dict):
+        return {key: without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [without_none(item) for item in value]
+    return value
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a measured value")

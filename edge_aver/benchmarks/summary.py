@@ -1,0 +1,101 @@
+"""What tables and reports say of a result, computed from its raw values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import mean
+
+from edge_aver.benchmarks.accuracy import Accuracy, accuracy_of
+from edge_aver.benchmarks.results import EndToEndQuery, NetworkRun, Result
+from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
+from edge_aver.benchmarks.validity import invalid_reasons
+
+__all__ = ["Summary", "provenance_notes", "summarize"]
+
+_STAGES = ("decode", "faces", "audio", "network")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A result's statistics; whatever was not measured is None or empty.
+
+    Attributes:
+        result: where they come from.
+        accuracy: over the fold's test clips.
+        network_s: over the queries of all processes, in seconds.
+        process_p50_s: lowest and highest p50 of a process: how far repetitions differ.
+        end_to_end_s: from file bytes to label, in seconds.
+        stages_s: mean seconds of each stage, in order, `other` being what no stage accounts for.
+        load_s: median over processes, from the path to a network that is ready.
+        peak_bytes: largest peak of a process that loaded the network and answered queries, clips included.
+        base_bytes: what such a process held before it loaded the network (interpreter, libraries, clips).
+        invalid: why the result is INVALID; () where it is VALID.
+        missing: what could not be measured here, and why.
+    """
+
+    result: Result
+    accuracy: Accuracy | None
+    network_s: Percentiles
+    process_p50_s: Interval | None
+    end_to_end_s: Percentiles
+    stages_s: dict[str, float]
+    load_s: float | None
+    peak_bytes: int | None
+    base_bytes: int | None
+    invalid: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Architecture and precision: what a reader calls the network."""
+        return f"{self.result.spec.architecture} {self.result.artifact.precision}"
+
+    @property
+    def origin(self) -> str:
+        """Corpus and fold that the accuracy belongs to."""
+        return f"{self.result.spec.corpus}, fold {self.result.spec.fold}"
+
+    @property
+    def executed(self) -> str:
+        """Layers by executed precision, the most frequent first; "" where the runtime does not tell."""
+        counts = sorted(self.result.executed_precisions.items(), key=lambda item: (-item[1], item[0]))
+        return ", ".join(f"{count} {precision}" for precision, count in counts)
+
+
+def summarize(result: Result) -> Summary:
+    """Compute the statistics of one result."""
+    runs = result.network
+    p50s = [percentile(run.latency_s, 0.5) for run in runs if run.latency_s]
+    done = [run.after_queries.peak_bytes for run in runs if run.after_queries]
+    base = [run.before_load.resident_bytes for run in runs if run.before_load]
+    return Summary(
+        result=result,
+        accuracy=accuracy_of(result.predictions, result.spec.labels),
+        network_s=percentiles([value for run in runs for value in run.latency_s]),
+        process_p50_s=Interval(low=min(p50s), high=max(p50s)) if p50s else None,
+        end_to_end_s=percentiles([query.total_s for query in result.end_to_end]),
+        stages_s=_stage_means(result.end_to_end),
+        load_s=_median_load(runs),
+        peak_bytes=max(done, default=None),
+        base_bytes=max(base, default=None),
+        invalid=invalid_reasons(result),
+        missing=tuple(f"{gap.case.replace('_', ' ')}: {gap.reason}" for gap in result.gaps if not gap.failed),
+    )
+
+
+def provenance_notes(results: Iterable[Result]) -> tuple[str, ...]:
+    """The sentences that must stand wherever these results are shown, each once."""
+    return tuple(dict.fromkeys(result.spec.note for result in results if result.spec.note))
+
+
+def _stage_means(queries: tuple[EndToEndQuery, ...]) -> dict[str, float]:
+    """Means, because they add up to the mean total where percentiles of stages add up to nothing."""
+    if not queries:
+        return {}
+    seen = dict.fromkeys((*_STAGES, *(stage for query in queries for stage in query.stages_s)))
+    means = {stage: mean(query.stages_s.get(stage, 0.0) for query in queries) for stage in seen}
+    means["other"] = max(0.0, mean(query.total_s for query in queries) - sum(means.values()))
+    return means
+
+
+def _median_load(runs: tuple[NetworkRun, ...]) -> float | None:
+    return percentile([run.load_s for run in runs], 0.5) if runs else None

@@ -1,0 +1,229 @@
+"""One case in a process of its own: a request as JSON on standard input, an answer as JSON on standard output."""
+
+import itertools
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_aver import runtime
+from edge_aver.benchmarks.machine import cpu_time, cpu_use, process_memory
+from edge_aver.benchmarks.results import ClipPrediction, EndToEndQuery, NetworkRun, without_none
+from edge_aver.bundle import open_artifact
+from edge_aver.corpora.store import ClipRecord, PreparedClip, PreparedStore
+from edge_aver.declarations import parse
+from edge_aver.errors import EdgeAverError, MeasurementError
+from edge_aver.files import json_text, sha256_file
+
+__all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
+
+_CYCLED_CLIPS = 8
+"""Prepared clips that latency queries go round: more than a cache holds, little beside a network's memory."""
+
+
+Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
+"""Faces (1, 15, 224, 224, 3) and audio (1, 15, 128) of one clip."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a worker is asked for.
+
+    Attributes:
+        case: `network`, `accuracy` or `end_to_end`.
+        artifact, store: paths of the artifact and of the prepared store of its corpus.
+        threads: CPU threads; None leaves it to the runtime.
+        queries: network queries, or media files brought end to end, at least; unused for accuracy.
+        min_duration_s: seconds the network queries take together, at least.
+        warmup_queries: queries before the first that counts.
+        seed: of the choice and order of clips.
+    """
+
+    case: str
+    artifact: str
+    store: str
+    threads: int | None = None
+    queries: int = 0
+    min_duration_s: float = 0.0
+    warmup_queries: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkAnswer:
+    """Latencies and memory of one process."""
+
+    run: NetworkRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyAnswer:
+    """The prediction for every test clip, and layers by the precision that the runtime executed."""
+
+    predictions: tuple[ClipPrediction, ...]
+    executed_precisions: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndToEndAnswer:
+    """Every media file brought end to end; or why none could be, where the media are not at hand."""
+
+    queries: tuple[EndToEndQuery, ...] = ()
+    not_measured: str | None = None
+
+
+Answer = NetworkAnswer | AccuracyAnswer | EndToEndAnswer
+
+
+def main() -> int:
+    """Answer the request on standard input; a person's mistake is an answer too, a bug a traceback."""
+    # Libraries print to standard output as they load: the answer keeps it to itself.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    request = parse(Request, json.load(sys.stdin), where="request")
+    try:
+        answer = without_none(asdict(perform(request)))
+    except EdgeAverError as error:
+        answer = {"error": str(error)}
+    with answers:
+        answers.write(json_text(answer))
+    return 0
+
+
+def perform(request: Request) -> Answer:
+    """Measure one case in this process.
+
+    Raises:
+        MeasurementError: no test clips, or logits that are not finite.
+        EdgeAverError: whatever the artifact, its runtime or the store raise.
+    """
+    return _CASES[request.case](request)
+
+
+def _network(request: Request) -> NetworkAnswer:
+    feeds = _feeds(request)
+    before, started = process_memory(), time.perf_counter()
+    with runtime.load(request.artifact, threads=request.threads) as model:
+        load_s = time.perf_counter() - started
+        after = process_memory()
+        for faces, audio in itertools.islice(itertools.cycle(feeds), request.warmup_queries):
+            model.predict_tensors(faces, audio)
+        ticks = cpu_time()
+        latency_s = _time_queries(model, feeds, request.queries, request.min_duration_s)
+        use, done = cpu_use(ticks, cpu_time()), process_memory()
+    run = NetworkRun(
+        latency_s=latency_s,
+        load_s=load_s,
+        before_load=before,
+        after_load=after,
+        after_queries=done,
+        cpu_use=use,
+    )
+    return NetworkAnswer(run=run)
+
+
+def _feeds(request: Request) -> list[Feed]:
+    store, records = _test_clips(request)
+    chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
+    clips = [store.load(record.id) for record in chosen]
+    return [(clip.faces[None], clip.audio[None]) for clip in clips]
+
+
+def _time_queries(
+    model: runtime.Model, feeds: Sequence[Feed], queries: int, min_duration_s: float
+) -> tuple[float, ...]:
+    """One clip after another until both the count and the time are reached; every query is kept."""
+    latency_ns: list[int] = []
+    spent_ns = 0
+    while len(latency_ns) < queries or spent_ns < min_duration_s * 1e9:
+        faces, audio = feeds[len(latency_ns) % len(feeds)]
+        started = time.perf_counter_ns()
+        model.predict_tensors(faces, audio)
+        latency_ns.append(time.perf_counter_ns() - started)
+        spent_ns += latency_ns[-1]
+    return tuple(value / 1e9 for value in latency_ns)
+
+
+def _accuracy(request: Request) -> AccuracyAnswer:
+    store, records = _test_clips(request)
+    with runtime.load(request.artifact, threads=request.threads) as model:
+        predictions = tuple(_predict(model, store.load(record.id)) for record in records)
+        return AccuracyAnswer(predictions=predictions, executed_precisions=dict(model.executed_precisions))
+
+
+def _predict(model: runtime.Model, clip: PreparedClip) -> ClipPrediction:
+    logits = model.predict_tensors(clip.faces[None], clip.audio[None])[0]
+    if not np.isfinite(logits).all():
+        raise MeasurementError(f"{clip.record.id}: logits that are not finite; export the artifact again")
+    return ClipPrediction(
+        id=clip.record.id,
+        tensors_sha256=clip.record.tensors_sha256,
+        actor=clip.record.actor,
+        label=clip.record.label,
+        prediction=model.artifact.spec.labels[int(logits.argmax())],
+        logits=tuple(float(value) for value in logits),
+    )
+
+
+def _end_to_end(request: Request) -> EndToEndAnswer:
+    _, records = _test_clips(request)
+    # A clip without any face has no label to time.
+    records = [record for record in records if record.faces_found]
+    chosen = random.Random(request.seed).sample(records, min(request.queries, len(records)))
+    if reason := _media_missing(chosen):
+        return EndToEndAnswer(not_measured=reason)
+    with runtime.load(request.artifact, threads=request.threads) as model:
+        model.predict(chosen[0].source)
+        asked = itertools.islice(itertools.cycle(chosen), request.queries)
+        return EndToEndAnswer(queries=tuple(_bring_to_label(model, record) for record in asked))
+
+
+def _bring_to_label(model: runtime.Model, record: ClipRecord) -> EndToEndQuery:
+    started = time.perf_counter()
+    answer = model.predict(record.source.read_bytes())
+    total_s = time.perf_counter() - started
+    return EndToEndQuery(id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s))
+
+
+def _media_missing(records: Sequence[ClipRecord]) -> str | None:
+    """Why these media files cannot be measured; None where all are those that were prepared."""
+    if not records:
+        return "no test clip shows a face"
+    for record in records:
+        if not record.source.is_file():
+            return f"the media file of clip {record.id} is not where it was prepared from"
+        if sha256_file(record.source) != record.source_sha256:
+            return f"the media file of clip {record.id} changed since it was prepared"
+    return None
+
+
+def _test_clips(request: Request) -> tuple[PreparedStore, list[ClipRecord]]:
+    """The store, and the clips of the fold's test actors in it, in the store's order."""
+    spec = open_artifact(Path(request.artifact)).spec
+    store = PreparedStore.open(Path(request.store))
+    if store.corpus != spec.corpus:
+        raise MeasurementError(f"the store holds {store.corpus}, the network was trained on {spec.corpus}")
+    records = [record for record in store.records() if record.actor in spec.test_actors]
+    if not records:
+        raise MeasurementError(
+            f"no prepared {spec.corpus} clip of test actors {', '.join(map(str, spec.test_actors)) or '(none named)'}"
+            f" of fold {spec.fold}; run edge-aver prepare --corpus {spec.corpus}"
+        )
+    return store, records
+
+
+_CASES: dict[str, Callable[[Request], Answer]] = {
+    "network": _network,
+    "accuracy": _accuracy,
+    "end_to_end": _end_to_end,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""A result built from raw values, to be changed field by field."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
+from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, EndToEndQuery, NetworkRun, Result
+from edge_aver.benchmarks.suites import load_suite
+from edge_aver.bundle import FileEntry
+from edge_aver.spec import LABELS, ModelSpec, Parameters
+
+MakeResult = Callable[..., Result]
+
+
+@pytest.fixture
+def make_result() -> MakeResult:
+    """Build a VALID smoke result; keywords replace fields."""
+    return sample_result
+
+
+def sample_result(
+    precision: str = "int8", target: str = "openvino-cpu", *, scale: float = 1.0, correct: int = 52, **changes: Any
+) -> Result:
+    chance = random.Random(f"{precision} {target} {scale}")
+    name = f"aver-sa-synthetic-fold1-{precision}.{target.split('-')[0]}"
+    runs = tuple(_network_run(chance, scale) for _ in range(2))
+    values: dict[str, Any] = {
+        "artifact": ArtifactRecord(
+            name=name,
+            target=target,
+            runtime=target.split("-")[0],
+            precision=precision,
+            files={"model.bin": FileEntry(bytes=int(14_200_000 * scale), sha256="ab" * 32)},
+        ),
+        "spec": ModelSpec(
+            architecture="sa",
+            corpus="synthetic",
+            fold=1,
+            test_actors=(1, 2, 3, 4),
+            parameters=Parameters(deployed=13_660_000, paper=14_950_000),
+            precision=precision,
+        ),
+        "parity": (_step("onnx", None, 0.99), _step("quantized", 21.5, 0.96)),
+        "suite": load_suite("smoke"),
+        "machine": Machine(
+            architecture="x86_64",
+            cpu="Some Processor @ 2.60GHz",
+            cpu_flags=("avx2", "avx512_vnni"),
+            cpus=2,
+            memory_bytes=24_000_000_000,
+            system="Linux 6.1.0",
+            python="3.11.2",
+        ),
+        "tool_versions": {"edge-aver": "0.1.0", "openvino": "2026.1.0"},
+        "started_utc": "2026-11-23T03:18:00.123Z",
+        "executed_precisions": {"i8": 123, "f32": 20},
+        "network": runs,
+        "predictions": tuple(_predictions(correct)),
+        "end_to_end": tuple(_query(chance, index, scale) for index in range(12)),
+    }
+    return Result(**(values | changes))
+
+
+def _network_run(chance: random.Random, scale: float) -> NetworkRun:
+    return NetworkRun(
+        latency_s=tuple(scale * (0.1 + chance.expovariate(80)) for _ in range(32)),
+        load_s=0.8,
+        before_load=ProcessMemory(resident_bytes=61_000_000, peak_bytes=61_000_000),
+        after_load=ProcessMemory(resident_bytes=190_000_000, peak_bytes=230_000_000),
+        after_queries=ProcessMemory(resident_bytes=240_000_000, peak_bytes=251_000_000),
+        cpu_use=CpuUse(others_share=0.01, stolen_share=0.0),
+    )
+
+
+def _predictions(correct: int) -> list[ClipPrediction]:
+    clips = []
+    for index in range(64):
+        label = LABELS[index % 8]
+        said = label if index < correct else LABELS[(index + 1 + index // 8 % 2) % 8]
+        logits = tuple(3.0 if name == said else 0.0 for name in LABELS)
+        clips.append(
+            ClipPrediction(
+                id=f"clip-{index:02d}",
+                tensors_sha256="cd" * 32,
+                actor=1 + index // 16,
+                label=label,
+                prediction=said,
+                logits=logits,
+            )
+        )
+    return clips
+
+
+def _query(chance: random.Random, index: int, scale: float) -> EndToEndQuery:
+    stages_s = {
+        "decode": 0.21 + chance.random() / 20,
+        "faces": 1.4 + chance.random() / 5,
+        "audio": 0.03 + chance.random() / 100,
+        "network": scale * (0.1 + chance.random() / 40),
+    }
+    return EndToEndQuery(
+        id=f"clip-{index:02d}", prediction="happy", total_s=sum(stages_s.values()) + 0.004, stages_s=stages_s
+    )
+
+
+def _step(name: str, sqnr_db: float | None, agreement: float) -> dict[str, Any]:
+    return {
+        "step": name,
+        "max_abs_diff": 0.0412,
+        "cosine": 0.99971,
+        "sqnr_db": sqnr_db,
+        "top1_agreement": agreement,
+        "limits": {"sqnr_db": 15.0, "top1_agreement": 0.95},
+        "passed": True,
+    }
