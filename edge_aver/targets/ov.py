@@ -66,8 +66,8 @@ class OvRunner:
         counts: Counter[str] = Counter()
         for node in self._compiled.get_runtime_model().get_ordered_ops():
             info = node.get_rt_info()
-            if str(info["layerType"]) not in ("Input", "Const", "Output", "Parameter", "Result"):
-                counts[str(info["runtimePrecision"])] += 1
+            if info["layerType"].value not in ("Input", "Const", "Output", "Parameter", "Result"):
+                counts[info["runtimePrecision"].value] += 1
         return counts
 
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:

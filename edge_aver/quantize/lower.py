@@ -1,0 +1,50 @@
+"""One recipe lowered per family of runtimes, its precision written into the file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_aver.quantize.fp16 import convert_fp16
+from edge_aver.quantize.qdq import Feed, quantize_qdq
+from edge_aver.quantize.recipes import Recipe
+
+__all__ = ["lower"]
+
+
+def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Sequence[Feed]) -> Path:
+    """Write the form of a graph that a runtime takes under a recipe, or give back `source` where nothing changes.
+
+    Args:
+        source: the simplified fp32 ONNX file.
+        folder: where to write; the caller owns it.
+        recipe: the policy.
+        runtime: key of the table of runtimes.
+        calibration: inputs by name, batch 1; empty for recipes that calibrate nothing.
+
+    Raises:
+        ExportError: a tool refused the graph, or a rule of the lowered form is broken.
+    """
+    if recipe.blocks_in("int8"):
+        return _int8(source, folder, recipe, runtime, calibration)
+    if recipe.blocks_in("fp16"):
+        return _fp16(source, folder, recipe, runtime)
+    return source
+
+
+def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Sequence[Feed]) -> Path:
+    if runtime == "openvino":
+        from edge_aver.quantize.ir import quantize_ir
+
+        quantize_ir(source, folder / "int8.xml", recipe, calibration)
+        return folder / "int8.xml"
+    quantize_qdq(source, folder / "int8.onnx", recipe, calibration)
+    return folder / "int8.onnx"
+
+
+def _fp16(source: Path, folder: Path, recipe: Recipe, runtime: str) -> Path:
+    if runtime == "openvino":
+        from edge_aver.quantize.ir import compress_ir
+
+        compress_ir(source, folder / "fp16.xml")
+        return folder / "fp16.xml"
+    convert_fp16(source, folder / "fp16.onnx", recipe)
+    return folder / "fp16.onnx"

@@ -1,0 +1,103 @@
+"""int8 as explicit Q/DQ in ONNX: signed, symmetric, per-channel weights; the reference form, and ONNX Runtime's."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nncf
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from edge_aver.errors import ExportError
+from edge_aver.quantize.blocks import nodes_of
+from edge_aver.quantize.lint import lint_qdq
+from edge_aver.quantize.recipes import Recipe
+
+__all__ = ["Feed", "ignored_scope", "nncf_quantize", "quantize_qdq"]
+
+Feed = Mapping[str, npt.NDArray[Any]]
+
+
+def quantize_qdq(source: Path, out: Path, recipe: Recipe, calibration: Iterable[Feed]) -> None:
+    """Quantize an fp32 ONNX file by a recipe.
+
+    NNCF's ONNX backend writes unsigned 8-bit activations after ReLU, Sigmoid and Softmax whatever the target; TensorRT
+    reads them as signed and loses the signal. They are rewritten as signed with their scale times 255/127, which
+    covers the same range in half the steps.
+
+    Args:
+        source: the simplified graph, nodes named for their modules.
+        out: written as it is; the caller makes it atomic.
+        recipe: which blocks run in int8; the others stay fp32.
+        calibration: inputs by name, batch 1; read more than once.
+
+    Raises:
+        ExportError: NNCF refused the graph, or what it wrote is not signed symmetric Q/DQ.
+    """
+    model = onnx.load(source)
+    quantized = nncf_quantize(model, [node.name for node in model.graph.node], recipe, calibration)
+    _make_signed(quantized)
+    quantized.metadata_props.extend(item for item in model.metadata_props if item not in quantized.metadata_props)
+    if problems := lint_qdq(quantized):
+        raise ExportError(f"{source.name}: the quantized graph breaks the Q/DQ rules: {problems[0]}")
+    onnx.save(quantized, out)
+
+
+def nncf_quantize(model: Any, nodes: Iterable[str], recipe: Recipe, calibration: Iterable[Feed]) -> Any:
+    """Post-training quantization by NNCF of an ONNX or OpenVINO model, under a recipe's policy.
+
+    Args:
+        model: `onnx.ModelProto` or `openvino.Model`.
+        nodes: names of the model's nodes.
+        recipe: whose int8 blocks are quantized.
+        calibration: inputs by name, batch 1.
+
+    Raises:
+        ExportError: NNCF refused it.
+    """
+    nncf.set_log_level(logging.ERROR)
+    feeds = list(calibration) if not hasattr(calibration, "__len__") else calibration
+    try:
+        return nncf.quantize(
+            model,
+            nncf.Dataset(feeds, dict),
+            preset=nncf.QuantizationPreset.PERFORMANCE,
+            subset_size=len(feeds),  # type: ignore[arg-type]
+            model_type=nncf.ModelType.TRANSFORMER,
+            ignored_scope=ignored_scope(nodes, recipe),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE),
+        )
+    except nncf.InternalError as error:
+        raise ExportError(f"NNCF cannot quantize the graph: {error}") from error
+
+
+def ignored_scope(nodes: Iterable[str], recipe: Recipe) -> nncf.IgnoredScope:
+    """What NNCF must leave alone: the nodes of every block that the recipe does not put in int8."""
+    return nncf.IgnoredScope(
+        names=nodes_of(nodes, {*recipe.blocks_in("fp32"), *recipe.blocks_in("fp16")}), validate=False
+    )
+
+
+def _make_signed(model: onnx.ModelProto) -> None:
+    constants = {item.name: item for item in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear" and len(node.input) == 3:
+            zero = constants[node.input[2]]
+            if zero.data_type == onnx.TensorProto.UINT8:
+                _make_pair_signed(constants, node.input[1], node.input[2])
+    # The types recorded for the quantized tensors are stale now; a reader infers them.
+    kept = [info for info in model.graph.value_info if info.type.tensor_type.elem_type != onnx.TensorProto.UINT8]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(kept)
+
+
+def _make_pair_signed(constants: Mapping[str, onnx.TensorProto], scale: str, zero: str) -> None:
+    """Rewrite the scale and zero point that a quantizer and its dequantizer share."""
+    zeros, scales = numpy_helper.to_array(constants[zero]), numpy_helper.to_array(constants[scale])
+    if zeros.any():
+        raise ExportError(f"{zero}: unsigned with a non-zero zero point; only symmetric quantization is lowered")
+    constants[zero].CopyFrom(numpy_helper.from_array(np.zeros_like(zeros, dtype=np.int8), zero))
+    constants[scale].CopyFrom(numpy_helper.from_array((scales * (255 / 127)).astype(np.float32), scale))
