@@ -116,15 +116,16 @@ def _looks(rng: np.random.Generator, woman: npt.NDArray[np.bool_], variation: Va
         mouth_height=between(0.50, 0.56),
         lip_thickness=between(0.035, 0.060) + 0.012 * woman.astype(np.float32),
         hair_volume=between(0.06, 0.18),
-        hair_length=np.where(woman, between(0.5, 1.4), between(-0.35, 0.0)).astype(np.float32),
+        hair_length=np.where(woman, between(0.5, 1.4), 0),
         fringe=between(-0.72, -0.50),
     )
 
 
 def _tone(rng: np.random.Generator, palette: Array, count: int, spread: float) -> Array:
-    """Colours (count, 3) between neighbours of a palette."""
+    """Colours (count, 3) between neighbours of a palette, lighter or darker by `spread`."""
     place = rng.uniform(0, len(palette) - 1, count)
     low = np.minimum(place.astype(int), len(palette) - 2)
     share = (place - low)[:, None]
-    colours = palette[low] * (1 - share) + palette[low + 1] * share
-    return np.clip(colours + rng.normal(0, spread, (count, 3)), 5, 250).astype(np.float32)
+    shift = rng.normal(0, spread, (count, 1)) + rng.normal(0, spread / 3, (count, 3))
+    colours = palette[low] * (1 - share) + palette[low + 1] * share + shift
+    return np.asarray(np.clip(colours, 5, 250), dtype=np.float32)

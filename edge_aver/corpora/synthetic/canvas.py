@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_aver.corpora.synthetic.cues import Array
 
@@ -41,7 +42,7 @@ class Canvas:
 
     def inside(self, distance: Array) -> Array:
         """Share of each pixel inside the shape of signed distance `distance` (negative inside)."""
-        return np.clip(0.5 - self.unit_px * distance, 0.0, 1.0, dtype=np.float32)
+        return np.asarray(np.clip(0.5 - self.unit_px * distance, 0.0, 1.0), dtype=np.float32)
 
     def paint(self, colour: Array, alpha: Array) -> None:
         """Lay `colour` (N, 3) over the pixels, as opaque as `alpha` (N, height, width)."""
@@ -71,16 +72,16 @@ def column(values: Array) -> Array:
     return np.asarray(values, dtype=np.float32).reshape(-1, 1, 1)
 
 
-def ellipse(x: Array, y: Array, half_width: Array, half_height: Array) -> Array:
+def ellipse(x: Array, y: Array, half_width: Array | float, half_height: Array | float) -> Array:
     """Signed distance to an ellipse about the origin, nearly: right at its edge along the shorter axis."""
-    return (np.hypot(x / half_width, y / half_height) - 1) * np.minimum(half_width, half_height)
+    return np.asarray((np.hypot(x / half_width, y / half_height) - 1) * np.minimum(half_width, half_height))
 
 
 def bump(x: Array, y: Array, half_width: float, half_height: float) -> Array:
     """A soft spot: 1 at the origin, 0 beyond the ellipse."""
-    return np.square(np.clip(1 - np.square(x / half_width) - np.square(y / half_height), 0.0, 1.0))
+    return np.asarray(np.square(np.clip(1 - np.square(x / half_width) - np.square(y / half_height), 0.0, 1.0)))
 
 
-def _span(hits: np.ndarray) -> slice:
+def _span(hits: npt.NDArray[np.bool_]) -> slice:
     places = np.flatnonzero(hits)
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)

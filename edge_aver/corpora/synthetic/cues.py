@@ -1,6 +1,7 @@
 """How the eight emotions look and sound, how much clips differ within one, and what one clip then performs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ __all__ = [
     "voice_noise",
 ]
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
+"""Real numbers, in whatever width they were made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,12 +156,12 @@ def perform_faces(rng: np.random.Generator, emotions: npt.NDArray[np.int64], var
 
 def face_noise(rng: np.random.Generator, count: int, sd: float) -> Array:
     """Noise (count, FACE_CUES) of `sd` times each cue's spread over the emotions."""
-    return (sd * _FACES.std(axis=0) * rng.standard_normal((count, len(FACE_CUES)))).astype(np.float32)
+    return np.asarray(sd * _FACES.std(axis=0) * rng.standard_normal((count, len(FACE_CUES))), dtype=np.float32)
 
 
 def voice_noise(rng: np.random.Generator, sd: float) -> Array:
     """Noise (VOICE_CUES,) of `sd` times each cue's spread over the emotions."""
-    return (sd * _VOICES.std(axis=0) * rng.standard_normal(len(VOICE_CUES))).astype(np.float32)
+    return np.asarray(sd * _VOICES.std(axis=0) * rng.standard_normal(len(VOICE_CUES)), dtype=np.float32)
 
 
 def _mix(rng: np.random.Generator, emotion: int, leans: bool, variation: Variation) -> Array:

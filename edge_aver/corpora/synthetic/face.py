@@ -57,9 +57,12 @@ def draw_features(canvas: Canvas, looks: Looks, cues: Array) -> None:
 def _back_hair(canvas: Canvas, looks: Looks) -> None:
     width = column(looks.face_width + 0.06 + 0.8 * looks.hair_volume)
     dome = ellipse(canvas.x, canvas.y + 0.12, width, 1.02 + column(looks.hair_volume))
-    fall = np.maximum(np.abs(canvas.x) - width * 0.97, np.abs(canvas.y + 0.1) - column(looks.hair_length + 0.1))
-    long = column(looks.hair_length > 0)
-    canvas.paint(0.75 * looks.hair, canvas.inside(np.where(long, np.minimum(dome, fall), dome)))
+    short = np.maximum(dome, canvas.y - 0.25)
+    middle, half = column(looks.hair_length / 2 - 0.1), column(looks.hair_length / 2)
+    corner = np.hypot(np.abs(canvas.x / width), np.clip(np.abs(canvas.y - middle) - half + 0.3, 0, None) / 0.9)
+    fall = np.maximum((corner - 1) * width, np.abs(canvas.y - middle) - half)
+    hair = np.where(column(looks.hair_length) > 0.3, np.minimum(short, fall), short)
+    canvas.paint(0.75 * looks.hair, canvas.inside(hair))
 
 
 def _neck_and_ears(canvas: Canvas, looks: Looks) -> None:
@@ -95,7 +98,7 @@ def _front_hair(canvas: Canvas, looks: Looks) -> None:
     cap = ellipse(canvas.x, canvas.y + 0.06, width, 1.0 + column(looks.hair_volume))
     hair = canvas.inside(np.maximum(np.maximum(cap, canvas.y - line), canvas.y - 0.05))
     canvas.paint(looks.hair, hair)
-    canvas.shade(1 + 0.16 * hair * np.sin(34 * x + 8 * canvas.y))
+    canvas.shade(1 + 0.10 * hair * np.sin(34 * x + 8 * canvas.y))
 
 
 def _nose(canvas: Canvas, looks: Looks, cue: dict[str, Array]) -> None:
@@ -117,7 +120,7 @@ def _nose(canvas: Canvas, looks: Looks, cue: dict[str, Array]) -> None:
 def _arc(canvas: Canvas, wide: Array, y: Array) -> Array:
     """The underside of the nose."""
     along = np.clip(1 - np.square(canvas.x / wide), 0, 1)
-    return np.abs(canvas.y - y - 0.03 * along + 0.03) - 0.012 * np.sqrt(along) - 0.004 + (along <= 0)
+    return np.asarray(np.abs(canvas.y - y - 0.03 * along + 0.03) - 0.012 * np.sqrt(along) - 0.004 + (along <= 0))
 
 
 def _folds(canvas: Canvas, looks: Looks, cue: dict[str, Array]) -> None:

@@ -69,7 +69,7 @@ def _backdrop(looks: Looks, staging: Staging) -> Array:
     canvas = blank(x=x, y=y, unit_px=staging.unit_px)
     canvas.paint(looks.backdrop, np.ones_like(x))
     canvas.shade(1 - 0.05 * np.hypot(x, y))
-    shoulders = ellipse(x, y - 2.35, np.float32(1.75), np.float32(1.25))
+    shoulders = ellipse(x, y - 2.35, 1.75, 1.25)
     canvas.paint(looks.clothes, canvas.inside(shoulders))
     return canvas.pixels[:3, 0]
 

@@ -13,8 +13,8 @@ __all__ = ["draw_faces"]
 
 _FACES_STREAM = 4
 _CHUNK = 32
-_CROP_HALF = 0.95
-_CROP_Y = 0.02
+_CROP_HALF = 0.93
+_CROP_Y = 0.09
 
 
 def draw_faces(count: int, *, size_px: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

@@ -111,14 +111,14 @@ def _pitch(rng: np.random.Generator, speech: Speech, cue: dict[str, float], timb
     melody = np.interp(times, speech.starts_s + speech.lengths_s / 2, accents)
     shake = 0.6 * max(cue["tremor"], 0) * np.sin(2 * np.pi * 7.5 * times + rng.uniform(0, 6))
     semitones = cue["pitch_st"] + 0.6 * max(cue["range_st"], 0) * melody + cue["slope_st"] * (place - 0.5) + shake
-    return np.clip(timbre.pitch_hz * 2 ** (semitones / 12), 70, 480)
+    return np.asarray(np.clip(timbre.pitch_hz * 2 ** (semitones / 12), 70, 480))
 
 
 def _pulse_times(rng: np.random.Generator, pitch: Array) -> Array:
     """Times of the glottal pulses, in seconds, slightly irregular."""
     turns = np.cumsum(pitch) / _RATE_HZ
     pulses = np.interp(np.arange(1, int(turns[-1])), turns, np.arange(len(pitch)) / _RATE_HZ)
-    return pulses * (1 + 0.0) + rng.normal(0, 4e-5, len(pulses))
+    return pulses + rng.normal(0, 4e-5, len(pulses))
 
 
 def _pulses(
@@ -136,7 +136,7 @@ def _pulses(
         response += gain * ring
     response *= rng.uniform(0.93, 1.07, (len(pulses), 1))
     places = np.minimum(first[:, None] + np.arange(times.shape[1]), count - 1)
-    return np.bincount(places.ravel(), weights=response.ravel(), minlength=count)
+    return np.bincount(places.ravel(), weights=response.ravel(), minlength=count).astype(np.float64)
 
 
 def _tract(speech: Speech, times: Array) -> Array:
