@@ -1,0 +1,1 @@
+"""From the bytes of a clip to the tensors a network takes: decode, find faces, describe speech."""

@@ -1,0 +1,166 @@
+"""A media file opened for reading: its tracks, its clock, and one line for whatever is wrong with it."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import av.error
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from edge_aver.errors import ClipError
+
+__all__ = [
+    "audio_track",
+    "decoded_audio",
+    "decoded_video",
+    "describe_source",
+    "header_duration_s",
+    "open_clip",
+    "packets_end_s",
+    "seek",
+    "start_s",
+    "track_end_s",
+    "video_track",
+]
+
+_TICKS_PER_S = 1_000_000
+"""FFmpeg's clock of a container (AV_TIME_BASE)."""
+
+_PREROLL_S = 0.1
+"""Audio decoders need a packet or two before what they give is sound."""
+
+
+def describe_source(source: Path | bytes) -> str:
+    """How messages name a clip: its path, or how many bytes it was."""
+    return str(source) if isinstance(source, Path) else f"clip of {len(source)} bytes"
+
+
+@contextmanager
+def open_clip(source: Path | bytes) -> Iterator[InputContainer]:
+    """Open a media file, or its bytes.
+
+    Raises:
+        ClipError: missing, unreadable, empty, not a video, or an MP4 whose index is lost.
+    """
+    try:
+        # "file:" keeps FFmpeg from taking a colon in a file name for a protocol.
+        container = av.open(f"file:{source}" if isinstance(source, Path) else io.BytesIO(source), mode="r")
+    except av.error.FFmpegError as error:
+        raise ClipError(f"{describe_source(source)}: {_why_unopened(source, error)}") from error
+    with container:
+        yield container
+
+
+def video_track(container: InputContainer, source: Path | bytes) -> VideoStream:
+    """The first moving-picture track; ClipError if there is none."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no video
+            return stream
+    raise _no_track(container, source, "video")
+
+
+def audio_track(container: InputContainer, source: Path | bytes) -> AudioStream:
+    """The first audio track; ClipError if there is none."""
+    for stream in container.streams.audio:
+        return stream
+    raise _no_track(container, source, "audio")
+
+
+def start_s(container: InputContainer) -> float:
+    """Zero of the clip's clock: the time stamp at which its earliest track starts."""
+    return (container.start_time or 0) / _TICKS_PER_S
+
+
+def header_duration_s(container: InputContainer) -> float:
+    """Length of the clip in seconds as its header says; 0 where it does not say."""
+    return max(container.duration or 0, 0) / _TICKS_PER_S
+
+
+def track_end_s(container: InputContainer, track: VideoStream | AudioStream) -> float:
+    """End of a track on the clip's clock as its header says; 0 where it does not say."""
+    if not track.duration or not track.time_base:
+        return 0.0
+    return float(((track.start_time or 0) + track.duration) * track.time_base) - start_s(container)
+
+
+def packets_end_s(container: InputContainer, source: Path | bytes) -> float:
+    """Length of the clip as its packets add up to, for files whose header does not say."""
+    ends = [0.0]
+    try:
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base:
+                ends.append(float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except av.error.FFmpegError as error:
+        raise _damaged(source, error) from error
+    return max(0.0, max(ends) - start_s(container))
+
+
+def seek(container: InputContainer, at_s: float) -> None:
+    """Move to the last key frame before `at_s` on the clip's clock, a little early for the audio decoder's sake."""
+    if at_s > 0:
+        container.seek(int((start_s(container) + max(0.0, at_s - _PREROLL_S)) * _TICKS_PER_S))
+
+
+def decoded_video(container: InputContainer, track: VideoStream, source: Path | bytes) -> Iterator[VideoFrame]:
+    """The decoded pictures of a track in order of presentation, each with its `time`.
+
+    Raises:
+        ClipError: data that cannot be decoded.
+    """
+    try:
+        for packet in container.demux(track):
+            yield from (frame for frame in packet.decode() if isinstance(frame, VideoFrame) and frame.time is not None)
+    except av.error.FFmpegError as error:
+        raise _damaged(source, error) from error
+
+
+def decoded_audio(container: InputContainer, track: AudioStream, source: Path | bytes) -> Iterator[AudioFrame]:
+    """The decoded pieces of an audio track in order, each with its `time`.
+
+    Raises:
+        ClipError: data that cannot be decoded.
+    """
+    try:
+        for packet in container.demux(track):
+            yield from (frame for frame in packet.decode() if isinstance(frame, AudioFrame) and frame.time is not None)
+    except av.error.FFmpegError as error:
+        raise _damaged(source, error) from error
+
+
+def _why_unopened(source: Path | bytes, error: av.error.FFmpegError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, OSError) and isinstance(source, Path):
+        return f"cannot be read: {error.strerror}"
+    head = _head(source)
+    if not head:
+        return "is empty (0 bytes)"
+    if head[4:8] == b"ftyp":
+        return "truncated or damaged: it begins as an MP4, but its index cannot be read"
+    return "not a video: no known media format"
+
+
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:8]
+    with source.open("rb") as file:
+        return file.read(8)
+
+
+def _no_track(container: InputContainer, source: Path | bytes, kind: str) -> ClipError:
+    where = describe_source(source)
+    if not container.streams:
+        return ClipError(f"{where}: truncated or damaged: it names no track")
+    found = ", ".join(sorted({stream.type for stream in container.streams}))
+    return ClipError(f"{where}: no {kind} track (found: {found}); a clip needs a face and a voice")
+
+
+def _damaged(source: Path | bytes, error: av.error.FFmpegError) -> ClipError:
+    return ClipError(f"{describe_source(source)}: truncated or damaged: {error.strerror or error}")
