@@ -74,7 +74,8 @@ def check_step(step: ParityStep, artifact: str) -> None:
     if not step.passed:
         limits = ", ".join(f"{name} {value:g}" for name, value in step.limits.items())
         raise ParityError(
-            f"{artifact}: parity failed at step {step.step!r} on {step.clips} clips: max_abs_diff {step.max_abs_diff:.3g}, "
+            f"{artifact}: parity failed at step {step.step!r} on {step.clips} clips: "
+            f"max_abs_diff {step.max_abs_diff:.3g}, "
             f"SQNR {step.sqnr_db:.1f} dB, top-1 agreement {step.top1_agreement:.1%}; limits: {limits}; "
             f"first diverging block: {step.first_diverging_block or 'unknown'}"
         )
@@ -87,7 +88,8 @@ def first_diverging_block(
 
     Args:
         blocks: names in order of execution.
-        reference, candidate: give a block's output; the shapes agree.
+        reference: gives a block's output as it should be.
+        candidate: gives a block's output as it is, in the same shape.
         limits: of the recipe; agreement of labels does not apply inside the network.
     """
     for block in blocks:

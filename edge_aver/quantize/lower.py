@@ -1,16 +1,17 @@
 """One recipe lowered per family of runtimes, its precision written into the file."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from edge_aver.quantize.fp16 import convert_fp16
-from edge_aver.quantize.qdq import Feed, quantize_qdq
+from edge_aver.quantize.ptq import Feed
+from edge_aver.quantize.qdq import quantize_qdq
 from edge_aver.quantize.recipes import Recipe
 
 __all__ = ["lower"]
 
 
-def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Sequence[Feed]) -> Path:
+def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Path:
     """Write the form of a graph that a runtime takes under a recipe, or give back `source` where nothing changes.
 
     Args:
@@ -30,7 +31,7 @@ def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
     return source
 
 
-def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Sequence[Feed]) -> Path:
+def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Path:
     if runtime == "openvino":
         from edge_aver.quantize.ir import quantize_ir
 

@@ -1,27 +1,21 @@
 """int8 as explicit Q/DQ in ONNX: signed, symmetric, per-channel weights; the reference form, and ONNX Runtime's."""
 
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
-import nncf
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
 from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import nodes_of
 from edge_aver.quantize.lint import lint_qdq
+from edge_aver.quantize.ptq import Feed, post_training_quantize
 from edge_aver.quantize.recipes import Recipe
 
-__all__ = ["Feed", "ignored_scope", "nncf_quantize", "quantize_qdq"]
-
-Feed = Mapping[str, npt.NDArray[Any]]
+__all__ = ["quantize_qdq"]
 
 
-def quantize_qdq(source: Path, out: Path, recipe: Recipe, calibration: Iterable[Feed]) -> None:
+def quantize_qdq(source: Path, out: Path, recipe: Recipe, calibration: Collection[Feed]) -> None:
     """Quantize an fp32 ONNX file by a recipe.
 
     NNCF's ONNX backend writes unsigned 8-bit activations after ReLU, Sigmoid and Softmax whatever the target; TensorRT
@@ -32,53 +26,18 @@ def quantize_qdq(source: Path, out: Path, recipe: Recipe, calibration: Iterable[
         source: the simplified graph, nodes named for their modules.
         out: written as it is; the caller makes it atomic.
         recipe: which blocks run in int8; the others stay fp32.
-        calibration: inputs by name, batch 1; read more than once.
+        calibration: inputs by name, batch 1; iterated more than once.
 
     Raises:
         ExportError: NNCF refused the graph, or what it wrote is not signed symmetric Q/DQ.
     """
     model = onnx.load(source)
-    quantized = nncf_quantize(model, [node.name for node in model.graph.node], recipe, calibration)
+    quantized = post_training_quantize(model, [node.name for node in model.graph.node], recipe, calibration)
     _make_signed(quantized)
     quantized.metadata_props.extend(item for item in model.metadata_props if item not in quantized.metadata_props)
     if problems := lint_qdq(quantized):
         raise ExportError(f"{source.name}: the quantized graph breaks the Q/DQ rules: {problems[0]}")
     onnx.save(quantized, out)
-
-
-def nncf_quantize(model: Any, nodes: Iterable[str], recipe: Recipe, calibration: Iterable[Feed]) -> Any:
-    """Post-training quantization by NNCF of an ONNX or OpenVINO model, under a recipe's policy.
-
-    Args:
-        model: `onnx.ModelProto` or `openvino.Model`.
-        nodes: names of the model's nodes.
-        recipe: whose int8 blocks are quantized.
-        calibration: inputs by name, batch 1.
-
-    Raises:
-        ExportError: NNCF refused it.
-    """
-    nncf.set_log_level(logging.ERROR)
-    feeds = list(calibration) if not hasattr(calibration, "__len__") else calibration
-    try:
-        return nncf.quantize(
-            model,
-            nncf.Dataset(feeds, dict),
-            preset=nncf.QuantizationPreset.PERFORMANCE,
-            subset_size=len(feeds),  # type: ignore[arg-type]
-            model_type=nncf.ModelType.TRANSFORMER,
-            ignored_scope=ignored_scope(nodes, recipe),
-            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE),
-        )
-    except nncf.InternalError as error:
-        raise ExportError(f"NNCF cannot quantize the graph: {error}") from error
-
-
-def ignored_scope(nodes: Iterable[str], recipe: Recipe) -> nncf.IgnoredScope:
-    """What NNCF must leave alone: the nodes of every block that the recipe does not put in int8."""
-    return nncf.IgnoredScope(
-        names=nodes_of(nodes, {*recipe.blocks_in("fp32"), *recipe.blocks_in("fp16")}), validate=False
-    )
 
 
 def _make_signed(model: onnx.ModelProto) -> None:

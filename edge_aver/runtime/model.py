@@ -120,4 +120,5 @@ class Model:
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     shifted = np.exp(logits.astype(np.float64) - logits.max())
-    return shifted / shifted.sum()
+    probabilities: npt.NDArray[np.float64] = shifted / shifted.sum()
+    return probabilities

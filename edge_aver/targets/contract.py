@@ -51,13 +51,16 @@ class RuntimeModule(Protocol):
             TargetError: the runtime refused the graph.
         """
 
-    def open_runner(self, path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = ()) -> Runner:
+    def open_runner(
+        self, path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
+    ) -> Runner:
         """Open an artifact's file or folder.
 
         Args:
             path: what `build` wrote.
             threads: CPU threads; None leaves the choice to the runtime.
             outputs: inner tensors to return besides the outputs (for finding the first diverging block).
+            exact: the numeric reference: graph optimizations off where the runtime can; slower.
 
         Raises:
             ArtifactError: the runtime cannot read it.

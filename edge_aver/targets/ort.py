@@ -54,25 +54,20 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
 def open_runner(
     path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
 ) -> "OrtRunner":
-    """Open a `.onnx` file; see `RuntimeModule.open_runner`.
-
-    Args:
-        path: the file.
-        threads: intra-op threads; None for all cores.
-        outputs: inner tensors to return too (the file must name them as outputs: ONNX Runtime serves no others).
-        exact: graph optimizations off: the numeric reference for Q/DQ graphs, slower.
-    """
-    return OrtRunner(path, threads=threads, exact=exact)
+    """Open a `.onnx` file; see `RuntimeModule.open_runner`."""
+    return OrtRunner(path, threads=threads, outputs=outputs, exact=exact)
 
 
 class OrtRunner:
     """A session on a `.onnx` file."""
 
-    def __init__(self, path: Path, *, threads: int | None, exact: bool) -> None:
-        self._path, self._threads, self._exact = path, threads, exact
+    def __init__(self, path: Path, *, threads: int | None, outputs: tuple[str, ...], exact: bool) -> None:
+        self._path, self._threads = path, threads
+        # A path lets ONNX Runtime map the file; only a graph with added outputs must be given as bytes.
+        source = path.read_bytes() + _extra_outputs(outputs) if outputs else str(path)
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), _options(threads, exact), providers=["CPUExecutionProvider"]
+                source, _options(threads, exact), providers=["CPUExecutionProvider"]
             )
         except _ERRORS as error:
             raise ArtifactError(f"{path}: ONNX Runtime cannot open it: {error}") from error
@@ -111,12 +106,17 @@ def _options(threads: int | None, exact: bool) -> Any:
 def _metadata_props(metadata: Mapping[str, str]) -> bytes:
     """`ModelProto.metadata_props` entries in protobuf's wire format, to be appended to a serialized model.
 
-    Protobuf messages concatenate: repeated fields of the appended bytes are added. So the device install, which has no
-    `onnx`, needs none.
+    Serialized messages concatenate: repeated fields of the appended bytes are added. So the device install needs no
+    `onnx`.
     """
     return b"".join(
         _field(14, _field(1, key.encode()) + _field(2, value.encode())) for key, value in sorted(metadata.items())
     )
+
+
+def _extra_outputs(names: tuple[str, ...]) -> bytes:
+    """Further `ModelProto.graph.output` entries, types left to inference, to be appended to a serialized model."""
+    return _field(7, b"".join(_field(12, _field(1, name.encode())) for name in names))
 
 
 def _field(number: int, payload: bytes) -> bytes:

@@ -40,8 +40,10 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
         raise TargetError(f"OpenVINO cannot build {out.name}: {error}") from error
 
 
-def open_runner(path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = ()) -> "OvRunner":
-    """Open an IR folder; see `RuntimeModule.open_runner`. `outputs` are friendly names of inner nodes."""
+def open_runner(
+    path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
+) -> "OvRunner":
+    """Open an IR folder; see `RuntimeModule.open_runner`. OpenVINO has no exact mode: it runs as it always does."""
     return OvRunner(path, threads=threads, outputs=outputs)
 
 

@@ -1,0 +1,119 @@
+"""The clips and the PyTorch network that every step of an export is compared with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from edge_aver.calibration.folds import Fold
+from edge_aver.corpora.store import PreparedClip, PreparedStore
+from edge_aver.errors import ArtifactError, CorpusError
+from edge_aver.export.parity import ParityStep, check_step, first_diverging_block, measure_step
+from edge_aver.export.trace import read_blocks
+from edge_aver.models.network import AverNetwork, block_paths
+from edge_aver.quantize import ParityLimits
+from edge_aver.targets import RuntimeModule, runtime_module
+
+__all__ = ["Ladder", "parity_clips"]
+
+Array = npt.NDArray[Any]
+
+
+def parity_clips(store: PreparedStore, fold: Fold, count: int) -> tuple[PreparedClip, ...]:
+    """Clips to compare on: of the fold's validation actors first, then of its test actors, spread over the records.
+
+    They judge a conversion, not the network, so a fold with neither (a few clips of one's own) takes any clip.
+
+    Raises:
+        CorpusError: the store is empty.
+    """
+    records = store.records()
+    chosen = [record for record in records if record.actor in fold.validation]
+    chosen += [record for record in records if record.actor in fold.test]
+    chosen = chosen or list(records)
+    if not chosen:
+        raise CorpusError(f"the prepared store of {store.corpus} has no clips to check parity on")
+    picks = np.linspace(0, len(chosen) - 1, min(count, len(chosen))).round().astype(int)
+    return tuple(store.load(chosen[i].id) for i in picks)
+
+
+class Ladder:
+    """What each step of an export must reproduce.
+
+    Args:
+        network: the trained network, in evaluation mode.
+        clips: to compare on.
+    """
+
+    def __init__(self, network: AverNetwork, clips: Sequence[PreparedClip]) -> None:
+        self._network = network.eval().cpu()
+        self._feeds = [{"faces": clip.faces[None], "audio": clip.audio[None]} for clip in clips]
+        self._logits = np.concatenate([_torch_logits(self._network, feed) for feed in self._feeds])
+        self._blocks: Mapping[str, str] = {}
+
+    def check_onnx(self, step: str, path: Path, limits: ParityLimits) -> ParityStep:
+        """Run an ONNX file as it stands, graph optimizations off.
+
+        Raises:
+            ParityError: outside the limits.
+        """
+        self._blocks = read_blocks(path) or self._blocks
+        return self._check(step, runtime_module("onnxruntime"), path, limits, exact=True)
+
+    def check_engine(self, step: str, runtime: RuntimeModule, path: Path, limits: ParityLimits) -> ParityStep:
+        """Run what a target was built, as it will run there.
+
+        Raises:
+            ParityError: outside the limits.
+        """
+        return self._check(step, runtime, path, limits, exact=False)
+
+    def _check(self, step: str, runtime: RuntimeModule, path: Path, limits: ParityLimits, *, exact: bool) -> ParityStep:
+        feeds = self._feeds[: limits.clips]
+        with runtime.open_runner(path, exact=exact) as runner:
+            logits = np.concatenate([runner.infer(feed)["logits"] for feed in feeds])
+        measured = measure_step(step, self._logits[: len(feeds)], logits, limits)
+        if not measured.passed:
+            measured = replace(measured, first_diverging_block=self._diverging(runtime, path, limits, exact=exact))
+        check_step(measured, path.name)
+        return measured
+
+    def _diverging(self, runtime: RuntimeModule, path: Path, limits: ParityLimits, *, exact: bool) -> str | None:
+        """Name the guilty block on the first clip; None where the file no longer has the blocks' tensors."""
+        try:
+            inner = tuple(tensor for tensor in self._blocks.values() if tensor != "logits")
+            with runtime.open_runner(path, exact=exact, outputs=inner) as runner:
+                got = runner.infer(self._feeds[0])
+        except ArtifactError:
+            return None
+        wanted = _torch_blocks(self._network, self._feeds[0])
+        tensors = {block: got[tensor] for block, tensor in self._blocks.items()}
+        return first_diverging_block(list(tensors), wanted.__getitem__, tensors.__getitem__, limits)
+
+
+def _torch_logits(network: AverNetwork, feed: Mapping[str, Array]) -> Array:
+    with torch.inference_mode():
+        logits: Array = network(torch.from_numpy(feed["faces"]), torch.from_numpy(feed["audio"])).numpy()
+    return logits
+
+
+def _torch_blocks(network: AverNetwork, feed: Mapping[str, Array]) -> dict[str, Array]:
+    """What leaves each block in PyTorch."""
+    found: dict[str, Array] = {}
+
+    def keep(block: str) -> Any:
+        return lambda module, inputs, output: found.__setitem__(block, output.detach().numpy())
+
+    hooks = [
+        network.get_submodule(path).register_forward_hook(keep(block)) for block, path in block_paths(network).items()
+    ]
+    try:
+        _torch_logits(network, feed)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found

@@ -1,0 +1,222 @@
+"""From a checkpoint to artifacts: traced, simplified, lowered, built, and compared with PyTorch after every step."""
+
+import importlib.metadata
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_aver import __version__
+from edge_aver.bundle import Artifact, open_artifact, write_artifact
+from edge_aver.calibration.draw import calibration_clips, check_manifest, draw_calibration
+from edge_aver.calibration.folds import Fold
+from edge_aver.console import Advance, progress, say
+from edge_aver.corpora.store import PreparedStore
+from edge_aver.errors import TargetError
+from edge_aver.export.ladder import Ladder, parity_clips
+from edge_aver.export.parity import ParityStep
+from edge_aver.export.simplify import Simplification, simplify
+from edge_aver.export.trace import onnx_from_torch
+from edge_aver.models.checkpoint import Checkpoint
+from edge_aver.quantize import Recipe, load_recipe
+from edge_aver.quantize.lower import lower
+from edge_aver.quantize.ptq import Feed
+from edge_aver.spec import SPEC_KEY, CalibrationManifest, ModelSpec
+from edge_aver.targets import RUNTIMES, DeviceProfile, runtime_module
+
+__all__ = ["ExportRequest", "artifact_name", "export"]
+
+_TOOLS = ("nncf", "onnx", "onnxruntime", "onnxscript", "onnxsim", "openvino", "torch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What to export.
+
+    Attributes:
+        checkpoint: the trained network.
+        store: prepared clips of its corpus: calibration and parity are done on them.
+        fold: the checkpoint's fold.
+        recipes: one artifact each and target.
+        profiles: the targets.
+        artifacts: where to write.
+        calibration_clips: instead of the recipe's number.
+    """
+
+    checkpoint: Checkpoint
+    store: PreparedStore
+    fold: Fold
+    recipes: tuple[Recipe, ...]
+    profiles: tuple[DeviceProfile, ...]
+    artifacts: Path
+    calibration_clips: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Graph:
+    """The simplified fp32 graph that every recipe starts from, and how it compares with PyTorch."""
+
+    path: Path
+    steps: tuple[ParityStep, ...]
+    simplification: Simplification
+
+
+def artifact_name(spec: ModelSpec, recipe: Recipe, profile: DeviceProfile) -> str:
+    """`aver-<arch>-<corpus>-fold<k>-<precision>` and the suffix of the target's runtime."""
+    stem = f"aver-{spec.architecture}-{spec.corpus}-fold{spec.fold}-{recipe.name}"
+    return stem + runtime_module(profile.runtime).suffix
+
+
+def export(request: ExportRequest) -> tuple[Artifact, ...]:
+    """Export one checkpoint under every recipe for every target.
+
+    The parity of each step is measured against the PyTorch network on the same clips; the first step outside its
+    limits stops the export, and what was built before it stays.
+
+    Returns:
+        The artifacts, recipe by recipe, in the order of the targets.
+
+    Raises:
+        ParityError: a step left its limits (exit status 3).
+        ExportError: a tool refused the graph.
+        TargetError: a target does not take a recipe's precision, or its runtime refused the graph.
+        CorpusError, LeakError: clips are missing, or leak.
+    """
+    _check_targets(request)
+    steps = 2 + 2 * len(request.recipes) * len(request.profiles)
+    request.artifacts.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".exporting-", dir=request.artifacts))
+        advance = stack.enter_context(progress(f"Exporting {request.checkpoint.spec.architecture}", steps))
+        ladder = Ladder(request.checkpoint.network, parity_clips(request.store, request.fold, _clips_needed(request)))
+        graph = _graph(request.checkpoint, ladder, Path(folder), advance)
+        return tuple(
+            _export_one(request, recipe, profile, graph, ladder, Path(folder), advance)
+            for recipe in request.recipes
+            for profile in request.profiles
+        )
+
+
+def _check_targets(request: ExportRequest) -> None:
+    for profile in request.profiles:
+        runtime_module(profile.runtime)
+        for recipe in request.recipes:
+            if recipe.name not in profile.precisions and recipe.default not in profile.precisions:
+                raise TargetError(
+                    f"target {profile.name} does not take {recipe.name}; it takes {', '.join(profile.precisions)}"
+                )
+
+
+def _clips_needed(request: ExportRequest) -> int:
+    return max(recipe.parity.clips for recipe in request.recipes)
+
+
+def _graph(checkpoint: Checkpoint, ladder: Ladder, folder: Path, advance: Advance) -> _Graph:
+    limits = load_recipe("fp32").parity
+    traced, simplified = folder / "traced.onnx", folder / "simplified.onnx"
+    onnx_from_torch(checkpoint.network, traced)
+    first = ladder.check_onnx("onnx", traced, limits)
+    advance(note="traced to ONNX")
+    simplification = simplify(traced, simplified)
+    if simplification.kept_because:
+        say(f"{simplification.kept_because}; the graph is kept unsimplified")
+    second = ladder.check_onnx("simplified", simplified, limits)
+    advance(note="simplified")
+    return _Graph(path=simplified, steps=(first, second), simplification=simplification)
+
+
+def _export_one(
+    request: ExportRequest,
+    recipe: Recipe,
+    profile: DeviceProfile,
+    graph: _Graph,
+    ladder: Ladder,
+    folder: Path,
+    advance: Advance,
+) -> Artifact:
+    """Lower and build one artifact; both are checked before it is put in place."""
+    started = time.perf_counter()
+    manifest = _draw(request, recipe)
+    feeds: Collection[Feed] = _Feeds(store=request.store, manifest=manifest) if manifest else ()
+    lowered = lower(graph.path, folder, recipe, profile.runtime, feeds)
+    steps = graph.steps
+    if lowered.suffix == ".onnx" and lowered != graph.path:
+        steps = (*steps, ladder.check_onnx("quantized", lowered, recipe.parity))
+    advance(note=f"{recipe.name} for {profile.name}: lowered")
+    spec = _spec(request.checkpoint, recipe, manifest)
+    name = artifact_name(spec, recipe, profile)
+    runtime = runtime_module(profile.runtime)
+    built = folder / name
+    if runtime.is_folder:
+        built.mkdir(exist_ok=True)
+    runtime.build(lowered, built, metadata={SPEC_KEY: spec.to_json()})
+    steps = (*steps, ladder.check_engine("engine", runtime, built, recipe.parity))
+    artifact = Artifact(
+        path=request.artifacts / name,
+        target=profile.name,
+        runtime=profile.runtime,
+        precision=recipe.name,
+        spec=spec,
+        parity=tuple(asdict(step) for step in steps),
+        build=_build_facts(graph, time.perf_counter() - started),
+    )
+    with write_artifact(artifact, folder=runtime.is_folder) as place:
+        if runtime.is_folder:
+            place.rmdir()
+        built.rename(place)
+    advance(note=f"{recipe.name} for {profile.name}: built")
+    return open_artifact(artifact.path)
+
+
+def _draw(request: ExportRequest, recipe: Recipe) -> CalibrationManifest | None:
+    if recipe.calibration is None:
+        return None
+    count = request.calibration_clips or recipe.calibration.clips
+    manifest = draw_calibration(request.store, request.fold, count, seed=recipe.calibration.seed)
+    check_manifest(manifest, request.fold)
+    return manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Feeds(Collection[Feed]):
+    """Calibration clips as network inputs, read from the store one at a time on every pass."""
+
+    store: PreparedStore
+    manifest: CalibrationManifest
+
+    def __iter__(self) -> Iterator[Feed]:
+        for clip in calibration_clips(self.store, self.manifest):
+            yield {"faces": clip.faces[None], "audio": clip.audio[None]}
+
+    def __len__(self) -> int:
+        return len(self.manifest.clips)
+
+    def __contains__(self, item: object) -> bool:
+        return item in list(self)
+
+
+def _spec(checkpoint: Checkpoint, recipe: Recipe, manifest: CalibrationManifest | None) -> ModelSpec:
+    installed = {tool: importlib.metadata.version(tool) for tool in _TOOLS if _installed(tool)}
+    return replace(
+        checkpoint.spec,
+        checkpoint_sha256=checkpoint.sha256,
+        precision=recipe.name,
+        recipe_sha256=recipe.sha256,
+        calibration=manifest,
+        tool_versions={**checkpoint.spec.tool_versions, **installed, "edge-aver": __version__},
+    )
+
+
+def _installed(tool: str) -> bool:
+    try:
+        importlib.metadata.version(tool)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _build_facts(graph: _Graph, seconds: float) -> Mapping[str, Any]:
+    return {"seconds": seconds, "simplification": asdict(graph.simplification), "runtimes": sorted(RUNTIMES)}
