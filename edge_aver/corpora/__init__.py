@@ -1,0 +1,1 @@
+"""Where clips come from, and the store that holds them as tensors."""

@@ -1,0 +1,121 @@
+"""Work spread over processes by an executor, outliving the death of a worker."""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from typing import Generic, TypeVar
+
+from edge_aver.errors import CorpusError
+
+__all__ = ["fan_out", "local_executor"]
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+def fan_out(
+    task: Callable[[J], R], jobs: Iterable[J], *, workers: int, executor: Executor | None = None
+) -> Iterator[tuple[J, R | None]]:
+    """Do every job and give each result as it comes, with at most two jobs a worker under way.
+
+    When a worker dies, those under way are done again one at a time, so that the one that kills it is known.
+
+    Args:
+        task: a function that can be pickled, as the jobs and results.
+        jobs: taken in order.
+        workers: how many processes.
+        executor: does the work instead of processes of this machine.
+
+    Returns:
+        Pairs of job and result, in the order of completion; None where the job killed its worker.
+
+    Raises:
+        CorpusError: the executor given broke (only those made here can be made again).
+        BaseException: what a task raised; on it, and on Ctrl-C, jobs under way are given up at once.
+    """
+    crew = _Crew[J, R](task, workers, executor)
+    waiting, suspects = deque(jobs), deque[J]()
+    try:
+        while waiting or suspects or crew.running:
+            if suspects:
+                crew.submit(suspects.popleft())
+            else:
+                while waiting and len(crew.running) < 2 * workers:
+                    crew.submit(waiting.popleft())
+            results, lost = crew.collect()
+            yield from results
+            if len(lost) == 1:
+                yield lost[0], None
+            else:
+                suspects.extend(lost)
+    finally:
+        crew.dismiss()
+
+
+def local_executor(workers: int) -> Executor:
+    """Processes of this machine, started afresh: none inherits a thread, a lock or a loaded library."""
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupt)
+
+
+class _Crew(Generic[J, R]):
+    """An executor and the jobs it has under way; made anew when it breaks."""
+
+    def __init__(self, task: Callable[[J], R], workers: int, executor: Executor | None) -> None:
+        self._task = task
+        self._workers = workers
+        self._given = executor
+        self._strangers = set(multiprocessing.active_children())
+        self._executor = executor or local_executor(workers)
+        self.running: dict[Future[R], J] = {}
+
+    def submit(self, job: J) -> None:
+        """Hand over one job."""
+        try:
+            future = self._executor.submit(self._task, job)
+        except BrokenExecutor as error:  # it broke while nothing was under way
+            future = Future()
+            future.set_exception(error)
+        self.running[future] = job
+
+    def collect(self) -> tuple[list[tuple[J, R | None]], list[J]]:
+        """Wait until some job is done; the results, and the jobs that a breaking executor lost."""
+        done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        broken = any(isinstance(future.exception(), BrokenExecutor) for future in done)
+        if broken:
+            done, _ = wait(self.running)
+        results: list[tuple[J, R | None]] = []
+        lost: list[J] = []
+        for future in done:
+            job = self.running.pop(future)
+            if isinstance(future.exception(), BrokenExecutor):
+                lost.append(job)
+            else:
+                results.append((job, future.result()))
+        if broken:
+            self._renew()
+        return results, lost
+
+    def dismiss(self) -> None:
+        """Give up what is under way and, of processes made here, do not wait for it."""
+        if self._given is not None:
+            for future in self.running:
+                future.cancel()
+            return
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self.running:
+            for child in set(multiprocessing.active_children()) - self._strangers:
+                child.terminate()
+        self._executor.shutdown()
+
+    def _renew(self) -> None:
+        if self._given is not None:
+            raise CorpusError("the executor given broke while clips were under way; finished ones are kept: run again")
+        self._executor.shutdown()
+        self._executor = local_executor(self._workers)
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C reaches every process of a terminal; only the one that gave out the work answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,186 @@
+"""From the clips of a corpus to its prepared store: parallel, resumable, and never stopped by one bad clip."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from edge_aver.console import progress
+from edge_aver.corpora.fanout import fan_out
+from edge_aver.corpora.ravdess import Refusal, SourceClip
+from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
+from edge_aver.errors import ClipError, CorpusError
+from edge_aver.files import sha256_file
+from edge_aver.media.clip import FrontEnd, load_front_end, require_face
+from edge_aver.spec import Preprocessing
+
+__all__ = ["PrepareSummary", "prepare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareSummary:
+    """What came of preparing a corpus.
+
+    Attributes:
+        prepared: clips done by this run.
+        reused: clips that an earlier run had done.
+        refused: files that are not in the store, sorted by path.
+        clips_with_missing_faces: id and number of frames without a face, of clips that have some.
+    """
+
+    prepared: int
+    reused: int
+    refused: tuple[Refusal, ...]
+    clips_with_missing_faces: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    store: PreparedStore
+    clip: SourceClip
+    source_sha256: str
+
+
+def prepare(
+    clips: Sequence[SourceClip],
+    refusals: Sequence[Refusal] = (),
+    *,
+    folder: Path,
+    corpus: str,
+    constants: Preprocessing | None = None,
+    front_end: str = "reference",
+    workers: int | None = None,
+    executor: Executor | None = None,
+) -> PrepareSummary:
+    """Make the prepared store of a corpus, or continue it.
+
+    A clip that an earlier run finished is not done again, unless its file, the constants or the front end changed.
+    Clips of the store that are not among `clips` stay.
+
+    Args:
+        clips: of the corpus.
+        refusals: files that were refused before, for the summary.
+        folder: of the store.
+        corpus: its name.
+        constants: of the clip contract; None for those of this version.
+        front_end: name of what makes the tensors.
+        workers: processes; None for one a core.
+        executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time.
+
+    Raises:
+        CorpusError: no clip at all could be prepared, or the folder holds something else.
+        MissingLibraryError: a library of the front end is not installed.
+        OSError: the store cannot be written (a full disk).
+    """
+    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), front_end)
+    records: list[ClipRecord] = []
+    refused = list(refusals)
+    workers = workers or _cores()
+    try:
+        with progress(f"prepare {corpus}", len(clips)) as advance:
+            jobs, reused, unreadable = _sort_out(store, clips)
+            refused += unreadable
+            advance(len(clips) - len(jobs))
+            for job, result in fan_out(_prepare_one, jobs, workers=min(workers, max(1, len(jobs))), executor=executor):
+                if isinstance(result, ClipRecord):
+                    records.append(result)
+                else:
+                    refused.append(result or _death(job))
+                    store.path(job.clip.id).unlink(missing_ok=True)  # made of what the file held before
+                advance(note=job.clip.id)
+    finally:
+        store.remove_temporaries()
+    return _summary(store, records, reused, refused)
+
+
+def _sort_out(store: PreparedStore, clips: Sequence[SourceClip]) -> tuple[list[_Job], list[ClipRecord], list[Refusal]]:
+    """What is to do, what is done, and which files cannot even be read."""
+    jobs: list[_Job] = []
+    reused: list[ClipRecord] = []
+    unreadable: list[Refusal] = []
+    for clip in clips:
+        try:
+            job = _Job(store=store, clip=clip, source_sha256=sha256_file(clip.path))
+        except OSError as error:
+            unreadable.append(Refusal(path=clip.path, reason=f"cannot be read: {error.strerror}"))
+            continue
+        if (record := _finished(job)) is not None:
+            reused.append(record)
+        else:
+            jobs.append(job)
+    return jobs, reused, unreadable
+
+
+def _finished(job: _Job) -> ClipRecord | None:
+    """The record of a clip that is in the store, sound, and made of the same file; else None."""
+    if not job.store.path(job.clip.id).is_file():
+        return None
+    try:
+        prepared = job.store.load(job.clip.id)
+    except CorpusError:
+        return None
+    old = prepared.record
+    if (old.source_sha256, old.label, old.actor) != (job.source_sha256, job.clip.label, job.clip.actor):
+        return None
+    if old.source == job.clip.path.absolute():
+        return old
+    return write_clip_tensors(  # the same file at another place
+        job.store,
+        clip=job.clip,
+        source_sha256=old.source_sha256,
+        faces=prepared.faces,
+        audio=prepared.audio,
+        face_found=prepared.face_found,
+    )
+
+
+def _prepare_one(job: _Job) -> ClipRecord | Refusal:
+    """What a worker does: one clip into the store, or the reason why not."""
+    path = job.clip.path
+    try:
+        tensors = _front_end(job.store.front_end, job.store.preprocessing)(path)
+        require_face(tensors, str(path))
+    except ClipError as error:
+        return Refusal(path=path, reason=str(error).removeprefix(f"{path}: "))
+    return write_clip_tensors(
+        job.store,
+        clip=job.clip,
+        source_sha256=job.source_sha256,
+        faces=tensors.faces,
+        audio=tensors.audio,
+        face_found=tensors.face_found,
+    )
+
+
+@cache
+def _front_end(name: str, constants: Preprocessing) -> FrontEnd:
+    """Loaded once a process; single-threaded, for there is one process a core."""
+    return load_front_end(constants, name=name, threads=1)
+
+
+def _death(job: _Job) -> Refusal:
+    return Refusal(path=job.clip.path, reason="its worker process died (out of memory, or a crash in a media library)")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _summary(
+    store: PreparedStore, records: list[ClipRecord], reused: list[ClipRecord], refused: list[Refusal]
+) -> PrepareSummary:
+    if not records and not reused:
+        first = f"; the first, {refused[0].path}: {refused[0].reason}" if refused else ""
+        raise CorpusError(f"{store.folder}: none of {len(refused)} files could be prepared{first}")
+    missing = {
+        record.id: store.preprocessing.frames - record.faces_found
+        for record in sorted([*records, *reused], key=lambda record: record.id)
+    }
+    return PrepareSummary(
+        prepared=len(records),
+        reused=len(reused),
+        refused=tuple(sorted(refused, key=lambda refusal: str(refusal.path))),
+        clips_with_missing_faces=tuple((name, count) for name, count in missing.items() if count),
+    )

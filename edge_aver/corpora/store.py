@@ -1,0 +1,245 @@
+"""The prepared store: the tensors of a corpus in a folder, one file a clip, with what they were made of and how."""
+
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_aver.console import say
+from edge_aver.corpora.ravdess import SourceClip
+from edge_aver.errors import CorpusError
+from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
+from edge_aver.spec import Preprocessing
+
+__all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "tensors_digest", "write_clip_tensors"]
+
+_FORMAT = 1
+_DAMAGE = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What numpy and zipfile raise for files that are cut short, overwritten or something else altogether."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRecord:
+    """What a prepared clip is, without its tensors.
+
+    Attributes:
+        id: names the clip within the store.
+        label: index into `edge_aver.spec.LABELS`.
+        actor: from 1.
+        source: absolute path of the media file it was made of.
+        source_sha256: of that file's bytes.
+        tensors_sha256: over faces, audio and face_found, see `tensors_digest`.
+        faces_found: in how many frames a face was found.
+    """
+
+    id: str
+    label: int
+    actor: int
+    source: Path
+    source_sha256: str
+    tensors_sha256: str
+    faces_found: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedClip:
+    """A prepared clip: `faces` (15, 224, 224, 3) uint8, `audio` (15, 128) float32, `face_found` (15,) bool."""
+
+    record: ClipRecord
+    faces: npt.NDArray[np.uint8]
+    audio: npt.NDArray[np.float32]
+    face_found: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedStore:
+    """A folder of prepared clips, all made with one front end and one set of constants.
+
+    Attributes:
+        folder: holds `store.json` and `clips/<id>.npz`.
+        corpus: where the clips came from.
+        preprocessing: the constants they were made with.
+        front_end: the name of what made them.
+    """
+
+    folder: Path
+    corpus: str
+    preprocessing: Preprocessing
+    front_end: str
+
+    @classmethod
+    def open(cls, folder: Path) -> "PreparedStore":
+        """Open a store that `edge-aver prepare` made.
+
+        Raises:
+            CorpusError: there is none, it is empty, or another version of edge-aver wrote it.
+        """
+        store = _read_header(folder)
+        if store is None or not any(store.clips_folder.glob("*.npz")):
+            state = "no prepared clips here" if store is None else "a prepared store without clips"
+            raise CorpusError(f"{folder}: {state}; make them with: edge-aver prepare --corpus ravdess --data DIR")
+        return store
+
+    @classmethod
+    def create(cls, folder: Path, corpus: str, constants: Preprocessing, front_end: str) -> "PreparedStore":
+        """Make a store, or open one to continue it.
+
+        Clips made of another corpus, with other constants or by another front end are removed, with one remark.
+
+        Raises:
+            CorpusError: the folder holds something that is no prepared store.
+        """
+        store = cls(folder=folder, corpus=corpus, preprocessing=constants, front_end=front_end)
+        there = _read_header(folder)
+        if there is None and any(store.clips_folder.glob("*.npz")):
+            raise CorpusError(
+                f"{folder}: holds clips/*.npz but no store.json: not a prepared store; name another folder"
+            )
+        store.remove_temporaries()
+        if there is not None and there != store:
+            _remove_clips(there, store)
+        if there != store:
+            write_text(folder / "store.json", json_text(_header(store)))
+        return store
+
+    @property
+    def clips_folder(self) -> Path:
+        """Where the clips lie, one `<id>.npz` each."""
+        return self.folder / "clips"
+
+    def records(self) -> tuple[ClipRecord, ...]:
+        """What each clip is, sorted by id; CorpusError for a damaged file, which is named."""
+        return tuple(self._record(path) for path in sorted(self.clips_folder.glob("*.npz")))
+
+    def load(self, identifier: str) -> PreparedClip:
+        """Read one clip and check it against its own hash.
+
+        Raises:
+            CorpusError: no such clip, or a damaged file.
+        """
+        path = self.path(identifier)
+        if not path.is_file():
+            raise CorpusError(f"{self.folder}: no prepared clip {identifier!r}")
+        try:
+            with np.load(path, allow_pickle=False) as members:
+                record = _read_record(members)
+                faces, audio, face_found = (members[name] for name in ("faces", "audio", "face_found"))
+        except _DAMAGE as error:
+            raise _damaged(path) from error
+        if tensors_digest(faces, audio, face_found) != record.tensors_sha256:
+            raise _damaged(path)
+        return PreparedClip(record=record, faces=faces, audio=audio, face_found=face_found)
+
+    def batch(
+        self, identifiers: Sequence[str]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Faces (N, 15, 224, 224, 3) uint8, audio (N, 15, 128) float32 and labels (N,) int64 of clips, in order."""
+        clips = [self.load(identifier) for identifier in identifiers]
+        labels = np.array([clip.record.label for clip in clips], dtype=np.int64)
+        return np.stack([clip.faces for clip in clips]), np.stack([clip.audio for clip in clips]), labels
+
+    def path(self, identifier: str) -> Path:
+        """The file of a clip, whether it exists or not."""
+        return self.clips_folder / f"{identifier}.npz"
+
+    def remove_temporaries(self) -> None:
+        """Remove what a killed run left half-written."""
+        for folder in self.clips_folder.glob(".writing-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _record(self, path: Path) -> ClipRecord:
+        try:
+            with np.load(path, allow_pickle=False) as members:
+                return _read_record(members)
+        except _DAMAGE as error:
+            raise _damaged(path) from error
+
+
+def write_clip_tensors(
+    store: PreparedStore,
+    *,
+    clip: SourceClip,
+    source_sha256: str,
+    faces: npt.NDArray[np.uint8],
+    audio: npt.NDArray[np.float32],
+    face_found: npt.NDArray[np.bool_],
+) -> ClipRecord:
+    """Add a clip to a store, or replace it: the old file or the new one, never half of either."""
+    record = ClipRecord(
+        id=clip.id,
+        label=clip.label,
+        actor=clip.actor,
+        source=clip.path.absolute(),
+        source_sha256=source_sha256,
+        tensors_sha256=tensors_digest(faces, audio, face_found),
+        faces_found=int(face_found.sum()),
+    )
+    meta = json.dumps({**asdict(record), "source": str(record.source)}, sort_keys=True)
+    with atomic_path(store.path(clip.id)) as temporary:
+        np.savez(temporary, faces=faces, audio=audio, face_found=face_found, meta=np.array(meta))
+    return record
+
+
+def tensors_digest(
+    faces: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32], face_found: npt.NDArray[np.bool_]
+) -> str:
+    """SHA-256 over the bytes of faces, audio and face_found: what a calibration manifest records of a clip."""
+    return sha256_bytes(faces.tobytes() + audio.tobytes() + face_found.tobytes())
+
+
+def _header(store: PreparedStore) -> dict[str, Any]:
+    return {
+        "format_version": _FORMAT,
+        "corpus": store.corpus,
+        "front_end": store.front_end,
+        "preprocessing": asdict(store.preprocessing),
+        "preprocessing_digest": store.preprocessing.digest(),
+    }
+
+
+def _read_header(folder: Path) -> PreparedStore | None:
+    path = folder / "store.json"
+    if not path.is_file():
+        return None
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["format_version"] != _FORMAT:
+            raise ValueError(f"format_version {table['format_version']}, this edge-aver reads {_FORMAT}")
+        constants = {**table["preprocessing"], "segment_offsets": tuple(table["preprocessing"]["segment_offsets"])}
+        return PreparedStore(
+            folder=folder,
+            corpus=table["corpus"],
+            preprocessing=Preprocessing(**constants),
+            front_end=table["front_end"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorpusError(
+            f"{path}: not a store this edge-aver can read ({error}); remove {folder} and run edge-aver prepare again"
+        ) from error
+
+
+def _read_record(members: Any) -> ClipRecord:
+    table = json.loads(str(members["meta"]))
+    return ClipRecord(**{**table, "source": Path(table["source"])})
+
+
+def _damaged(path: Path) -> CorpusError:
+    return CorpusError(f"{path}: damaged prepared clip; run edge-aver prepare again, which replaces it")
+
+
+def _remove_clips(there: PreparedStore, wanted: PreparedStore) -> None:
+    """Remove clips that were made otherwise than is wanted now."""
+    clips = sorted(there.clips_folder.glob("*.npz"))
+    changed = [
+        name for name in ("corpus", "front_end", "preprocessing") if getattr(there, name) != getattr(wanted, name)
+    ]
+    say(f"{there.folder}: {', '.join(changed)} changed; {len(clips)} clips made before are removed and made anew")
+    for path in clips:
+        path.unlink()
