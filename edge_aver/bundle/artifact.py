@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 _SCHEMA_VERSION = 1
+
+Choice = str | Collection[str] | None
+"""One name, several, or None for any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,23 +108,36 @@ def open_artifact(path: Path) -> Artifact:
 
 
 def find_artifacts(
-    folder: Path, *, architecture: str | None = None, precision: str | None = None, target: str | None = None
+    folder: Path, *, architecture: Choice = None, precision: Choice = None, target: Choice = None
 ) -> tuple[Artifact, ...]:
-    """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked."""
-    wanted = {"architecture": architecture, "precision": precision, "target": target}
+    """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked.
+
+    Args:
+        folder: where exports write; it may not exist yet.
+        architecture: one, several, or None for any.
+        precision: the same.
+        target: the same.
+
+    Raises:
+        ArtifactError: a sidecar that cannot be read.
+    """
     found = []
     for sidecar in folder.glob("aver-*.json"):
         path = sidecar.with_suffix("")
-        if path.exists() and not sidecar.is_dir():
+        if path.exists():
             artifact = _read(path)
-            has = {
-                "architecture": artifact.spec.architecture,
-                "precision": artifact.precision,
-                "target": artifact.target,
-            }
-            if all(value in (None, has[name]) for name, value in wanted.items()):
+            asked = (
+                (architecture, artifact.spec.architecture),
+                (precision, artifact.precision),
+                (target, artifact.target),
+            )
+            if all(_matches(choice, value) for choice, value in asked):
                 found.append((sidecar.stat().st_mtime_ns, artifact))
     return tuple(artifact for _, artifact in sorted(found, key=lambda item: (-item[0], item[1].path.name)))
+
+
+def _matches(choice: Choice, value: str) -> bool:
+    return choice is None or value == choice or (not isinstance(choice, str) and value in choice)
 
 
 def remove_artifact(path: Path) -> None:

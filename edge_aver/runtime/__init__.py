@@ -1,5 +1,5 @@
 """Inference from an artifact: numpy and one runtime library."""
 
-from edge_aver.runtime.model import Model, Prediction, load
+from edge_aver.runtime.model import Model, Prediction, load, newest
 
-__all__ = ["Model", "Prediction", "load"]
+__all__ = ["Model", "Prediction", "load", "newest"]

@@ -10,11 +10,12 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from edge_aver.bundle import Artifact, open_artifact
-from edge_aver.media import FrontEnd, load_front_end, require_face
-from edge_aver.targets import runtime_module
+from edge_aver.bundle import Artifact, find_artifacts, open_artifact
+from edge_aver.errors import ArtifactError
+from edge_aver.media.clip import FrontEnd, load_front_end, require_face
+from edge_aver.targets import RUNTIMES, runtime_module
 
-__all__ = ["Model", "Prediction", "load"]
+__all__ = ["Model", "Prediction", "load", "newest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,26 @@ def load(path: str | Path, *, threads: int | None = None) -> "Model":
         MissingLibraryError: its runtime is not installed here.
     """
     return Model(open_artifact(Path(path)), threads=threads)
+
+
+def newest(
+    folder: Path, *, architecture: str | None = None, precision: str | None = None, target: str | None = None
+) -> Path:
+    """Path of the newest artifact in `folder` that matches what is given and whose runtime is installed here.
+
+    Raises:
+        ArtifactError: there is none; what is there, or how to make one, is told.
+        MissingLibraryError: there are some, but none whose runtime is installed.
+    """
+    found = find_artifacts(folder, architecture=architecture, precision=precision, target=target)
+    if not found:
+        asked = " ".join(item for item in (architecture, precision, target) if item) or "any"
+        have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
+        raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")
+    usable = [artifact for artifact in found if RUNTIMES[artifact.runtime].version]
+    if not usable:
+        runtime_module(found[0].runtime)
+    return usable[0].path
 
 
 class Model:

@@ -1,0 +1,300 @@
+"""The `edge-aver` command: each subcommand parses its options and makes one library call."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from edge_aver import __version__, screens
+from edge_aver.declarations import shipped_names
+from edge_aver.doctor import require, targets_table
+from edge_aver.errors import EdgeAverError
+from edge_aver.spec import ARCHITECTURES
+from edge_aver.workspace import Workspace
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="edge-aver",
+    help="Audiovisual emotion recognition: from PyTorch to engine files on a device, and what the trip cost.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# typer carries click inside it: its exceptions are reached through the one that typer exports.
+_UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
+_INTERRUPTED = 130
+_CPU_TARGETS = ("openvino-cpu", "onnxruntime-cpu")
+
+
+def main() -> NoReturn:
+    """Run the command line; a person's mistake ends in one line on standard error and its exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except EdgeAverError as error:
+        return _fail(str(error), error.exit_status)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; the same command goes on where it stopped", _INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away; a second failure while flushing would only add noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if isinstance(error, _ClickException):
+            return _fail_usage(error)
+        raise
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def _fail_usage(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "edge-aver"
+    return _fail(f"{error.format_message()} (see {command} --help)", 2)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _one_of(what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = False) -> Callable[[Any], Any]:
+    """A callback that refuses unknown names and lists the known ones; `toml` also takes a path to a declaration."""
+
+    def check(value: Any) -> Any:
+        for name in [value] if isinstance(value, str) else value or []:
+            if name not in known() and not (toml and name.endswith(".toml")):
+                raise typer.BadParameter(f"unknown {what} {name!r}; known: {', '.join(known())}")
+        return value
+
+    return check
+
+
+def _names(folder: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: shipped_names(folder)
+
+
+_ARCH = _one_of("architecture", lambda: ARCHITECTURES)
+_PRECISION = _one_of("precision", _names("export/recipes"))
+_TARGET = _one_of("target", _names("targets/devices"), toml=True)
+_SUITE = _one_of("suite", _names("benchmarks/suites"), toml=True)
+_CORPUS = _one_of("corpus", lambda: ("ravdess", "synthetic"))
+_PRECISIONS = ", ".join(shipped_names("export/recipes"))
+_SUITES = ", ".join(shipped_names("benchmarks/suites"))
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option("--workspace", envvar="EDGE_AVER_WORKSPACE", help="Folder of everything they read and write."),
+]
+ArchOption = Annotated[str, typer.Option("--arch", callback=_ARCH, metavar="ca|id|sa", help="Architecture.")]
+FoldOption = Annotated[int | None, typer.Option("--fold", min=1, help="Subject-independent fold, from 1.")]
+CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Corpus of the checkpoint.")]
+TargetsOption = Annotated[
+    list[str] | None, typer.Option("--target", callback=_TARGET, help="Device profile; may be given several times.")
+]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of the runtime.")]
+JsonOption = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Result as JSON; - prints it.")]
+
+TargetOption = Annotated[str | None, typer.Option("--target", callback=_TARGET, help="Device profile.")]
+PrecisionOption = Annotated[str | None, typer.Option("--precision", help="Of the artifact; the newest by default.")]
+ArchFilter = Annotated[str | None, typer.Option("--arch", callback=_ARCH, metavar="ca|id|sa", help="Architecture.")]
+
+_WORKSPACE = Path("workspace")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"edge-aver {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(workspace: WorkspaceOption = _WORKSPACE, workers: WorkersOption = None) -> None:
+    """Run the whole line on synthetic actors: corpus, training, INT8 export, benchmark, report."""
+    require("prepare", "export", "report")
+    from edge_aver.demo import run_demo
+
+    screens.show_demo(run_demo(Workspace(root=workspace), targets=_CPU_TARGETS, workers=workers))
+
+
+@app.command()
+def prepare(
+    corpus: Annotated[str, typer.Option("--corpus", callback=_CORPUS, metavar="ravdess|synthetic", help="Reader.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of clips; ravdess: as unpacked.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    workers: WorkersOption = None,
+    json_path: JsonOption = None,
+) -> None:
+    """Turn a corpus into a prepared store: faces and audio features of every clip."""
+    require("prepare")
+    from edge_aver.corpora.catalog import prepare_corpus
+
+    summary = prepare_corpus(corpus, data=data, workspace=Workspace(root=workspace), workers=workers)
+    screens.show_prepared(summary, json_path)
+
+
+@app.command()
+def train(
+    arch: ArchOption,
+    fold: Annotated[int, typer.Option("--fold", min=1, help="Subject-independent fold, from 1.")] = 1,
+    corpus: Annotated[str, typer.Option("--corpus", help="A prepared corpus.")] = "ravdess",
+    backbone_weights: Annotated[
+        str, typer.Option("--backbone-weights", metavar="imagenet|none|PATH", help="What the backbone starts from.")
+    ] = "imagenet",
+    freeze_backbone: Annotated[bool, typer.Option("--freeze-backbone", help="Train the fusion only.")] = False,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most this many.")] = 100,
+    micro_batch: Annotated[int, typer.Option("--micro-batch", min=1, help="Clips in memory at once.")] = 4,
+    seed: Annotated[int, typer.Option("--seed", help="Of the first weights and the order of clips.")] = 0,
+    device: Annotated[str | None, typer.Option("--device", help="cpu or cuda; CUDA where present.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_path: JsonOption = None,
+) -> None:
+    """Train one architecture on one fold by the paper's protocol."""
+    require("train")
+    from edge_aver.calibration.folds import load_fold
+    from edge_aver.corpora.store import PreparedStore
+    from edge_aver.models.training import TrainingPlan
+    from edge_aver.models.training import train as train_network
+
+    place = Workspace(root=workspace)
+    plan = TrainingPlan(
+        epochs=epochs, micro_batch=micro_batch, freeze_backbone=freeze_backbone, seed=seed, device=device
+    )
+    trained = train_network(
+        plan,
+        PreparedStore.open(place.prepared(corpus)),
+        load_fold(corpus, fold),
+        architecture=arch,
+        backbone_weights=backbone_weights,
+        checkpoints=place.checkpoints,
+        cache=place.cache,
+    )
+    screens.show_trained(trained, json_path)
+
+
+@app.command()
+def export(
+    arch: ArchOption,
+    precision: Annotated[
+        list[str] | None, typer.Option("--precision", callback=_PRECISION, help=f"{_PRECISIONS}; may be repeated.")
+    ] = None,
+    recipe: Annotated[list[Path] | None, typer.Option("--recipe", help="A recipe of your own, as TOML.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Not the workspace's newest.")] = None,
+    fold: FoldOption = None,
+    corpus: CorpusOption = None,
+    target: TargetsOption = None,
+    calibration_clips: Annotated[int | None, typer.Option("--calibration-clips", min=1, help="Number.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_path: JsonOption = None,
+) -> None:
+    """Trace, simplify, quantize and build for every target; parity with PyTorch is checked after every step."""
+    if not precision and not recipe:
+        raise typer.BadParameter("give --precision or --recipe")
+    require("export")
+    from edge_aver.export.pipeline import export as export_checkpoint
+    from edge_aver.export.plan import plan_export
+
+    request = plan_export(
+        Workspace(root=workspace),
+        architecture=arch,
+        recipes=[*(precision or []), *map(str, recipe or [])],
+        targets=target or _CPU_TARGETS,
+        checkpoint=checkpoint,
+        fold=fold,
+        corpus=corpus,
+        calibration_clips=calibration_clips,
+    )
+    screens.show_artifacts(export_checkpoint(request), json_path)
+
+
+@app.command()
+def run(
+    clip: Annotated[Path, typer.Argument(help="A media file with a face and a voice.")],
+    target: TargetOption = None,
+    precision: PrecisionOption = None,
+    arch: ArchFilter = None,
+    artifact: Annotated[Path | None, typer.Option("--artifact", help="Instead of the workspace's newest.")] = None,
+    start: Annotated[float, typer.Option("--start", min=0.0, help="Seconds into the clip.")] = 0.0,
+    threads: ThreadsOption = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_path: JsonOption = None,
+) -> None:
+    """Recognise one clip: label, probabilities and the time of each stage."""
+    require("prepare")
+    from edge_aver.runtime import load, newest
+
+    path = artifact or newest(
+        Workspace(root=workspace).artifacts, architecture=arch, precision=precision, target=target
+    )
+    with load(path, threads=threads) as model:
+        screens.show_prediction(model.artifact, clip, model.predict(clip, start_s=start), json_path)
+
+
+@app.command()
+def benchmark(
+    arch: Annotated[list[str] | None, typer.Option("--arch", callback=_ARCH, help="All by default.")] = None,
+    precision: Annotated[list[str] | None, typer.Option("--precision", help="All by default.")] = None,
+    target: Annotated[list[str] | None, typer.Option("--target", callback=_TARGET, help="All by default.")] = None,
+    suite: Annotated[str, typer.Option("--suite", callback=_SUITE, help=f"How much to measure: {_SUITES}.")] = "smoke",
+    threads: ThreadsOption = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_path: JsonOption = None,
+) -> None:
+    """Measure artifacts: accuracy with intervals, parameters, memory, latency; each in processes of its own."""
+    from edge_aver.benchmarks.measure import run_benchmark
+    from edge_aver.benchmarks.suites import load_suite
+    from edge_aver.bundle import find_artifacts
+
+    place = Workspace(root=workspace)
+    artifacts = find_artifacts(place.artifacts, architecture=arch, precision=precision, target=target)
+    results = run_benchmark(artifacts, place.prepared, load_suite(suite), results=place.results, threads=threads)
+    screens.show_results(results, json_path)
+
+
+@app.command()
+def report(
+    result: Annotated[
+        list[Path] | None, typer.Argument(help="Result files; the workspace's latest by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Write results as one self-contained HTML page."""
+    require("report")
+    from edge_aver.benchmarks.report import write_report
+    from edge_aver.benchmarks.results import latest_results, read_result
+
+    place = Workspace(root=workspace)
+    results = tuple(map(read_result, result)) if result else latest_results(place.results)
+    print(write_report(results, output or place.reports / "report.html"))
+
+
+@app.command()
+def targets() -> None:
+    """List the targets, and which of them work here."""
+    Console().print(targets_table())
+
+
+@app.command()
+def doctor(json_path: JsonOption = None) -> None:
+    """Tell what is installed, which targets work here, and what to install for the rest."""
+    screens.show_doctor(json_path)

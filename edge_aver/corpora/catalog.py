@@ -1,0 +1,47 @@
+"""The corpora that `edge-aver prepare` knows, and how each is prepared into a workspace."""
+
+from pathlib import Path
+
+from edge_aver.corpora.prepare import PrepareSummary, prepare
+from edge_aver.corpora.ravdess import find_clips
+from edge_aver.corpora.synthetic import generate_corpus
+from edge_aver.errors import CorpusError
+from edge_aver.spec import Preprocessing
+from edge_aver.workspace import Workspace
+
+__all__ = ["CORPORA", "prepare_corpus"]
+
+CORPORA = ("ravdess", "synthetic")
+"""`ravdess` reads a folder of clips; `synthetic` is generated here."""
+
+
+def prepare_corpus(
+    corpus: str, *, data: Path | None, workspace: Workspace, workers: int | None = None
+) -> PrepareSummary:
+    """Prepare a corpus into the workspace's store; what is prepared already is kept.
+
+    Args:
+        corpus: one of `CORPORA`.
+        data: folder of its clips; None only for `synthetic`, which is then generated into the workspace.
+        workspace: where to write.
+        workers: processes; as many as there are cores by default.
+
+    Raises:
+        CorpusError: unknown corpus, no folder given, no clips in it, or none of them usable.
+    """
+    if corpus not in CORPORA:
+        raise CorpusError(f"unknown corpus {corpus!r}; known: {', '.join(CORPORA)}")
+    if data is None and corpus != "synthetic":
+        raise CorpusError(f"corpus {corpus} is read from a folder: give it with --data DIR")
+    if data is None:
+        data = workspace.corpus(corpus)
+        generate_corpus(data, workers=workers)
+    clips, refusals = find_clips(data)
+    return prepare(
+        clips,
+        refusals,
+        folder=workspace.prepared(corpus),
+        corpus=corpus,
+        constants=Preprocessing(),
+        workers=workers,
+    )

@@ -1,0 +1,110 @@
+"""What is installed, which targets work here, and what to install for the rest."""
+
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from edge_aver import __version__
+from edge_aver.errors import MissingLibraryError
+from edge_aver.targets import RUNTIMES, load_profile, profile_names
+
+__all__ = ["Need", "TargetState", "check_needs", "check_targets", "doctor_tables", "require", "targets_table"]
+
+_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "prepare": ("reference", ("facenet_pytorch", "librosa", "soxr", "torch", "torchvision")),
+    "train": ("torch", ("safetensors", "timm", "torch", "torchvision")),
+    "export": ("export", ("nncf", "onnx", "onnxruntime", "onnxscript", "onnxsim", "timm", "torch")),
+    "report": ("report", ("jinja2", "matplotlib")),
+}
+"""What people do -> the extra and the import names of the libraries that it needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What one activity needs: the libraries that are missing, and the extra that brings them."""
+
+    activity: str
+    extra: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetState:
+    """Whether a target works on this machine, the runtime's version, and what to do where it does not."""
+
+    target: str
+    title: str
+    runtime: str
+    precisions: tuple[str, ...]
+    version: str | None
+    advice: str
+
+
+def check_needs() -> tuple[Need, ...]:
+    """State of every activity, found without importing the libraries."""
+    return tuple(
+        Need(
+            activity=activity,
+            extra=extra,
+            missing=tuple(name for name in libraries if importlib.util.find_spec(name) is None),
+        )
+        for activity, (extra, libraries) in _NEEDS.items()
+    )
+
+
+def check_targets() -> tuple[TargetState, ...]:
+    """State of every shipped device profile on this machine."""
+    states = []
+    for name in profile_names():
+        profile = load_profile(name)
+        entry = RUNTIMES[profile.runtime]
+        advice = "works here" if entry.version else f"pip install 'edge-aver[{entry.extra}]'"
+        states.append(
+            TargetState(
+                target=name,
+                title=profile.title,
+                runtime=profile.runtime,
+                precisions=profile.precisions,
+                version=entry.version,
+                advice=advice,
+            )
+        )
+    return tuple(states)
+
+
+def require(*activities: str) -> None:
+    """Refuse at once what would fail half-way.
+
+    Raises:
+        MissingLibraryError: an activity lacks a library; the extra is named.
+    """
+    for need in check_needs():
+        if need.activity in activities and need.missing:
+            raise MissingLibraryError(need.missing[0], need.extra, need.activity)
+
+
+def doctor_tables() -> tuple[Table, Table]:
+    """Activities and targets, for the screen."""
+    machine = f"edge-aver {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    needs = Table(title=machine, title_justify="left", box=None, pad_edge=False)
+    for column in ("To", "State", "If missing"):
+        needs.add_column(column, overflow="fold")
+    for need in check_needs():
+        state = f"missing: {', '.join(need.missing)}" if need.missing else "ready"
+        needs.add_row(need.activity, state, f"pip install 'edge-aver[{need.extra}]'" if need.missing else "")
+    return needs, targets_table()
+
+
+def targets_table() -> Table:
+    """Every target: what it is, its precisions, and whether it works here."""
+    table = Table(title="Targets", title_justify="left", box=None, pad_edge=False)
+    for column in ("Target", "Device", "Precisions", "Runtime", "Here"):
+        table.add_column(column, overflow="fold")
+    for state in check_targets():
+        runtime = f"{state.runtime} {state.version}" if state.version else state.runtime
+        table.add_row(state.target, state.title, ", ".join(state.precisions), runtime, state.advice)
+    return table

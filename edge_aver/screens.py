@@ -1,0 +1,147 @@
+"""What commands print: results to standard output (or as JSON), notes beside them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from edge_aver.bundle import Artifact
+from edge_aver.console import say
+from edge_aver.doctor import check_needs, check_targets, doctor_tables
+from edge_aver.files import json_text, write_text
+
+if TYPE_CHECKING:
+    from edge_aver.benchmarks.results import Result
+    from edge_aver.corpora.prepare import PrepareSummary
+    from edge_aver.demo import DemoOutcome
+    from edge_aver.models.training import TrainedNetwork
+    from edge_aver.runtime import Prediction
+
+__all__ = [
+    "show_artifacts",
+    "show_demo",
+    "show_doctor",
+    "show_prediction",
+    "show_prepared",
+    "show_results",
+    "show_trained",
+]
+
+_BAR_WIDTH = 30
+
+
+def show_prepared(summary: "PrepareSummary", json_path: str | None) -> None:
+    """One line for each refused file and why, then the totals and the clips with missing faces."""
+    for refusal in summary.refused:
+        say(f"refused: {refusal.path}: {refusal.reason}")
+    for clip, missing in summary.clips_with_missing_faces:
+        say(f"no face in {missing} of its frames: {clip}")
+    totals = f"{summary.prepared} clips prepared, {summary.reused} already there, {len(summary.refused)} refused"
+    _emit(totals, asdict(summary), json_path)
+
+
+def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:
+    """The checkpoint, its parameters counted both ways, and its accuracies."""
+    parameters = trained.spec.parameters
+    lines = [f"{trained.path} ({trained.epochs} epochs)"]
+    if parameters is not None:
+        lines.append(f"parameters: {parameters.deployed:,} deployed, {parameters.paper:,} counted as the paper does")
+    lines.append(f"validation accuracy {trained.validation_accuracy:.2%}")
+    if trained.test_accuracy is not None:
+        lines.append(f"test accuracy {trained.test_accuracy:.2%}")
+    _emit("\n".join([*lines, *_note(trained.spec.note)]), {**asdict(trained), "path": str(trained.path)}, json_path)
+
+
+def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None:
+    """The parity ladder of every artifact, and where each lies."""
+    if json_path != "-":
+        console = Console()
+        for artifact in artifacts:
+            console.print(_ladder(artifact))
+        parameters = artifacts[0].spec.parameters
+        if parameters is not None:
+            counts = f"{parameters.deployed:,} deployed, {parameters.paper:,} counted as the paper does"
+            console.print(f"Parameters: {counts}", highlight=False)
+        for line in _note(artifacts[0].spec.note):
+            console.print(line, highlight=False)
+    _write_json([{**asdict(artifact), "path": str(artifact.path)} for artifact in artifacts], json_path)
+
+
+def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", json_path: str | None) -> None:
+    """Label, probabilities, and the time of each stage."""
+    lines = [f"{clip.name}: {prediction.label}  ({artifact.path.name} on {artifact.target})", ""]
+    for label, probability in prediction.probabilities.items():
+        lines.append(f"  {label:<10} {probability:6.1%} {'#' * round(probability * _BAR_WIDTH)}")
+    stages = ", ".join(f"{stage} {1000 * seconds:.0f} ms" for stage, seconds in prediction.stages_s.items())
+    lines += ["", f"{1000 * prediction.total_s:.0f} ms: {stages}"]
+    if missing := prediction.face_found.count(False):
+        lines.append(f"No face in {missing} of {len(prediction.face_found)} frames")
+    table = {**asdict(prediction), "artifact": artifact.path.name, "target": artifact.target}
+    _emit("\n".join([*lines, *_note(artifact.spec.note)]), {**table, "note": artifact.spec.note}, json_path)
+
+
+def show_results(results: Sequence["Result"], json_path: str | None) -> None:
+    """The table of results."""
+    from edge_aver.benchmarks.tables import print_results
+
+    if json_path != "-":
+        print_results(Console(), results)
+    _write_json([asdict(result) for result in results], json_path)
+
+
+def show_demo(outcome: "DemoOutcome") -> None:
+    """The table of results and the path of the report."""
+    show_results(outcome.results, None)
+    print(f"\nReport: {outcome.report}")
+
+
+def show_doctor(json_path: str | None) -> None:
+    """What is installed and which targets work here."""
+    if json_path != "-":
+        console = Console()
+        for table in doctor_tables():
+            console.print(table)
+            console.print()
+    needs, targets = map(asdict, check_needs()), map(asdict, check_targets())
+    _write_json({"needs": list(needs), "targets": list(targets)}, json_path)
+
+
+def _ladder(artifact: Artifact) -> Table:
+    title = f"{artifact.path}  {artifact.size_bytes / 1e6:.1f} MB"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("Step")
+    for column in ("Largest diff.", "Cosine", "SQNR, dB", "Top-1 agreement", "Clips"):
+        table.add_column(column, justify="right")
+    for step in artifact.parity:
+        cells = (f"{step['max_abs_diff']:.2g}", f"{step['cosine']:.6f}", f"{step['sqnr_db']:.1f}")
+        table.add_row(step["step"], *cells, f"{step['top1_agreement']:.1%}", str(step["clips"]))
+    return table
+
+
+def _note(note: str | None) -> list[str]:
+    return [note] if note else []
+
+
+def _emit(text: str, table: Any, json_path: str | None) -> None:
+    if json_path != "-":
+        print(text)
+    _write_json(table, json_path)
+
+
+def _write_json(table: Any, json_path: str | None) -> None:
+    if json_path == "-":
+        print(json_text(_plain(table)), end="")
+    elif json_path is not None:
+        write_text(Path(json_path), json_text(_plain(table)))
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text, tuples as lists: what JSON takes."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
