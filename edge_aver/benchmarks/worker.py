@@ -21,6 +21,7 @@ from edge_aver.corpora.store import ClipRecord, PreparedClip, PreparedStore
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
 from edge_aver.files import json_text, sha256_file
+from edge_aver.spec import LABELS
 
 __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
 
@@ -166,7 +167,7 @@ def _predict(model: runtime.Model, clip: PreparedClip) -> ClipPrediction:
         id=clip.record.id,
         tensors_sha256=clip.record.tensors_sha256,
         actor=clip.record.actor,
-        label=clip.record.label,
+        label=LABELS[clip.record.label],
         prediction=model.artifact.spec.labels[int(logits.argmax())],
         logits=tuple(float(value) for value in logits),
     )
@@ -210,6 +211,8 @@ def _test_clips(request: Request) -> tuple[PreparedStore, list[ClipRecord]]:
     store = PreparedStore.open(Path(request.store))
     if store.corpus != spec.corpus:
         raise MeasurementError(f"the store holds {store.corpus}, the network was trained on {spec.corpus}")
+    if store.preprocessing != spec.preprocessing:
+        raise MeasurementError("the store was prepared with other constants than the network's; prepare it again")
     records = [record for record in store.records() if record.actor in spec.test_actors]
     if not records:
         raise MeasurementError(

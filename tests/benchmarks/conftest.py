@@ -113,6 +113,8 @@ def _step(name: str, sqnr_db: float | None, agreement: float) -> dict[str, Any]:
         "cosine": 0.99971,
         "sqnr_db": sqnr_db,
         "top1_agreement": agreement,
-        "limits": {"sqnr_db": 15.0, "top1_agreement": 0.95},
+        "clips": 32,
+        "limits": {"min_sqnr_db": 15.0, "min_top1_agreement": 0.95},
         "passed": True,
+        "first_diverging_block": None,
     }
