@@ -61,7 +61,7 @@ def measure_step(step: str, reference: Array, candidate: Array, limits: ParityLi
         sqnr_db=ratio,
         top1_agreement=agreement,
         limits={name: value for name, value in asdict(limits).items() if value is not None and name != "clips"},
-        passed=limits.hold(max_abs_diff=largest, sqnr_db=ratio, top1_agreement=agreement),
+        passed=finite and limits.hold(max_abs_diff=largest, sqnr_db=ratio, top1_agreement=agreement),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError
 
 __all__ = ["Simplification", "simplify"]
 
@@ -80,7 +81,7 @@ def _checked(path: Path) -> onnx.ModelProto | None:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
-    except (OSError, onnx.checker.ValidationError, ValueError, RuntimeError):
+    except (OSError, DecodeError, onnx.checker.ValidationError):
         return None
     return model
 

@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.edge-aver-installed
+
+# The run-time half must also pass on the Python of JetPack 6.
+DEVICE_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python) python3.10)
+DEVICE_VENV ?= .venv-device
+DEVICE_INSTALLED := $(DEVICE_VENV)/.edge-aver-installed
+DEVICE_TESTS := tests/bundle tests/targets tests/runtime tests/media $(addprefix tests/test_,$(addsuffix .py,console declarations errors files spec))
+
+.PHONY: demo test check unit test-device slow clean
+
+demo: $(INSTALLED)
+	$(BIN)/edge-aver demo --workspace workspace
+
+test: check unit test-device
+
+check: $(INSTALLED)
+	$(BIN)/ruff check edge_aver tests
+	$(BIN)/ruff format --check edge_aver tests
+	$(BIN)/mypy
+
+unit: $(INSTALLED)
+	$(BIN)/pytest
+
+slow: $(INSTALLED)
+	$(BIN)/pytest -m slow
+
+test-device:
+	@if $(DEVICE_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then \
+		$(MAKE) --no-print-directory device-unit; \
+	else \
+		echo "Not run: the run-time tests on Python 3.10 (no $(DEVICE_PYTHON) here; set DEVICE_PYTHON)"; \
+	fi
+
+.PHONY: device-unit
+device-unit: $(DEVICE_INSTALLED)
+	$(DEVICE_VENV)/bin/python -m pytest -p no:cacheprovider $(DEVICE_TESTS)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "edge-aver's workstation half needs Python 3.11 or later; set PYTHON=python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	touch $@
+
+$(DEVICE_INSTALLED): pyproject.toml constraints.txt
+	test -x $(DEVICE_VENV)/bin/python || $(DEVICE_PYTHON) -m venv $(DEVICE_VENV)
+	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[onnxruntime,openvino,dev-device]'
+	touch $@
+
+clean:
+	rm -rf workspace build dist
