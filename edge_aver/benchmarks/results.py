@@ -23,6 +23,7 @@ __all__ = [
     "Measurements",
     "NetworkRun",
     "Result",
+    "document",
     "latest_results",
     "read_result",
     "without_none",
@@ -145,14 +146,18 @@ def write_result(result: Result, folder: Path) -> Path:
     Raises:
         ValueError: a value that is not finite.
     """
+    stamp = result.started_utc.replace("-", "").replace(":", "")
+    path = folder / result.artifact.target / f"{result.artifact.name}-{stamp}.json"
+    write_text(path, json_text(document(result)))
+    return path
+
+
+def document(result: Result) -> dict[str, Any]:
+    """`result` as its file holds it: schema version and SHA-256 included, optional fields without a value left out."""
     table = {"schema_version": _SCHEMA_VERSION, **without_none(asdict(result))}
     # The spec and the ladder are others' formats: they travel as they are.
     table |= {"spec": asdict(result.spec), "parity": [dict(step) for step in result.parity]}
-    table[_DIGEST] = _digest(table)
-    stamp = result.started_utc.replace("-", "").replace(":", "")
-    path = folder / result.artifact.target / f"{result.artifact.name}-{stamp}.json"
-    write_text(path, json_text(table))
-    return path
+    return table | {_DIGEST: _digest(table)}
 
 
 def read_result(path: Path) -> Result:

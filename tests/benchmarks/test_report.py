@@ -1,0 +1,192 @@
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from edge_aver.benchmarks import plots
+from edge_aver.benchmarks.report import write_report
+from edge_aver.benchmarks.results import Gap, Result
+from edge_aver.errors import ArtifactError, MissingLibraryError
+from edge_aver.spec import provenance_note
+
+
+class _Page(HTMLParser):
+    """Tags, attributes, ids and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, *names: str) -> list[str]:
+        return [value for name, value in self.attributes if name in names]
+
+
+@pytest.fixture
+def results(make_result: Callable[..., Result]) -> tuple[Result, ...]:
+    gaps = (Gap(case="network", reason="the process was killed by SIGKILL", failed=True),)
+    return (
+        make_result(),
+        make_result("fp32", scale=2.5, correct=53),
+        make_result("int8", "onnxruntime-cpu", scale=1.4, correct=51),
+        make_result("fp32", "onnxruntime-cpu", network=(), predictions=(), end_to_end=(), gaps=gaps),
+    )
+
+
+@pytest.fixture
+def page(results: tuple[Result, ...], tmp_path: Path) -> _Page:
+    return _Page(write_report(results, tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_needs_nothing_else(results: tuple[Result, ...], tmp_path: Path) -> None:
+    text = write_report(results, tmp_path / "report.html").read_text(encoding="utf-8")
+    page = _Page(text)
+    assert "://" not in text
+    assert "script" not in page.tags
+    assert all(value.startswith("#") or value == "data:," for value in page.values("src", "href", "xlink:href"))
+    assert "@import" not in text
+
+
+def test_every_plot_is_there_and_named(page: _Page) -> None:
+    ids = page.values("id")
+    named = {"accuracy-0-caption", "trade-0-caption", "trade-1-caption", "latency-0-caption", "stages-0-caption"}
+    assert named <= set(ids)
+    assert page.tags.count("svg") == len(named)
+    assert page.values("role").count("img") == len(named)
+    assert set(page.values("aria-labelledby")) <= set(ids)
+
+
+def test_ids_never_clash_and_references_resolve(results: tuple[Result, ...], tmp_path: Path) -> None:
+    text = write_report(results, tmp_path / "report.html").read_text(encoding="utf-8")
+    ids = _Page(text).values("id")
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', text)) <= set(ids)
+
+
+def test_the_synthetic_note_is_on_top_and_in_each_accuracy_plot(page: _Page) -> None:
+    note = provenance_note("synthetic")
+    assert note is not None
+    text = " ".join(page.text.split())
+    assert text.index(note) < text.index("At a glance")
+    assert text.count(note.split(".")[0]) == 1 + 3
+
+
+def test_results_of_people_carry_no_note(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    result = make_result()
+    real = replace(result, spec=replace(result.spec, corpus="ravdess"))
+    page = _Page(write_report([real], tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Synthetic" not in page.text
+
+
+def test_accuracies_of_two_corpora_share_no_plot(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    result = make_result()
+    real = replace(result, spec=replace(result.spec, corpus="ravdess"))
+    page = _Page(write_report([result, real], tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert {"accuracy-0-caption", "accuracy-1-caption", "trade-3-caption"} <= set(page.values("id"))
+    assert page.text.count("Synthetic actors") == 1 + 3
+
+
+def test_figures_stand_in_the_page(page: _Page) -> None:
+    text = " ".join(page.text.split())
+    for part in (
+        *("52 of 64", "70.0 to 88.9", "67.6 to 90.0", "123 i8, 20 f32", "1 of 4 results INVALID"),
+        *("INVALID, sa fp32, onnxruntime-cpu: network failed: the process was killed by SIGKILL", "not measured"),
+        *("SQNR ≥ 15.0, agreement ≥ 0.95", "Some Processor @ 2.60GHz", "avx2 avx512_vnni", "ab" * 32),
+    ):
+        assert part in text
+
+
+def test_names_are_escaped(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>$x_1$"
+    result = make_result(evil)
+    result = replace(result, artifact=replace(result.artifact, name=evil, target=evil))
+    page = _Page(write_report([result], tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert page.text.count(evil) > 5
+
+
+def test_the_same_results_give_the_same_bytes(results: tuple[Result, ...], tmp_path: Path) -> None:
+    first = write_report(results, tmp_path / "a.html").read_bytes()
+    assert write_report(results, tmp_path / "b.html").read_bytes() == first
+
+
+def test_a_report_of_failures_alone_can_be_written(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    gaps = (Gap(case="accuracy", reason="killed", failed=True),)
+    failed = make_result(network=(), predictions=(), end_to_end=(), parity=(), gaps=gaps, executed_precisions={})
+    page = _Page(write_report([failed], tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "svg" not in page.tags
+    assert "accuracy failed: killed" in page.text
+
+
+def test_colours_are_the_pages_own(results: tuple[Result, ...], tmp_path: Path) -> None:
+    text = write_report(results, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f"--{name}:" in text for name in plots.style_names())
+    assert not re.findall(r"#0[0-9]0[0-9]0[0-9]|#000000", text)
+
+
+def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no results"):
+        write_report([], tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("library", ["jinja2", "matplotlib"])
+def test_a_missing_library_names_the_extra(
+    results: tuple[Result, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingLibraryError, match=rf"needs {library}.*edge-aver\[report\]"):
+        write_report(results, tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def open_in_browser(tmp_path: Path) -> Callable[[Path], tuple[str, set[str]]]:
+    """Open a page in headless Chromium: its console's messages, and what the page asked the network for."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next((found for name in names if (found := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip("no Chromium here to open the report in")
+
+    def opened(page: Path) -> tuple[str, set[str]]:
+        log = tmp_path / "network.json"
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--dump-dom"]
+        flags += ["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr"]
+        flags += [f"--log-net-log={log}", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=400,900"]
+        done = subprocess.run([browser, *flags, page.as_uri()], capture_output=True, text=True, timeout=90, check=True)
+        assert "</html>" in done.stdout
+        # What the browser asks for itself has the initiator "not an origin".
+        asked = re.findall(r'"initiator":"(?!not an origin)[^"]*".*?"url":"([^"]*)"', log.read_text(errors="replace"))
+        return "\n".join(re.findall("CONSOLE.*", done.stderr)), {url for url in asked if "://" in url}
+
+    return opened
+
+
+def test_a_browser_opens_it_without_errors_or_requests(
+    results: tuple[Result, ...], tmp_path: Path, open_in_browser: Callable[[Path], tuple[str, set[str]]]
+) -> None:
+    messages, asked = open_in_browser(write_report(results, tmp_path / "report.html"))
+    assert not messages
+    assert not {url for url in asked if not url.startswith("file:")}
+
+
+def test_the_browser_would_have_told(tmp_path: Path, open_in_browser: Callable[[Path], tuple[str, set[str]]]) -> None:
+    page = tmp_path / "leaky.html"
+    page.write_text('<html><img src="http://example.invalid/a.png"><script>console.error("oh")</script></html>')
+    messages, asked = open_in_browser(page)
+    assert "oh" in messages
+    assert "http://example.invalid/a.png" in asked

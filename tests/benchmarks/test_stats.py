@@ -1,0 +1,93 @@
+import random
+from statistics import NormalDist
+
+import pytest
+
+from edge_aver.benchmarks.stats import minimum_queries, percentile, percentiles, wilson_interval
+
+
+# Bounds from scipy.stats.binomtest(...).proportion_ci(method="wilson").
+@pytest.mark.parametrize(
+    ("successes", "total", "level", "low", "high"),
+    [
+        (2512, 3589, 0.98, 0.681829865, 0.717400953),
+        (54, 64, 0.95, 0.735719382, 0.912851577),
+        (54, 64, 0.98, 0.712080651, 0.921816470),
+        (64, 64, 0.95, 0.943375940, 1.0),
+        (0, 10, 0.98, 0.0, 0.351150500),
+        (1, 1, 0.95, 0.206549314, 1.0),
+    ],
+)
+def test_wilson_interval_agrees_with_scipy(successes: int, total: int, level: float, low: float, high: float) -> None:
+    interval = wilson_interval(successes, total, level=level)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-10)
+
+
+def test_exact_quantile_stays_near_the_papers_rounded_one() -> None:
+    rate, total, z = 2512 / 3589, 3589, 2.33
+    centre = (rate + z * z / (2 * total)) / (1 + z * z / total)
+    margin = z * (rate * (1 - rate) / total + z * z / (4 * total**2)) ** 0.5 / (1 + z * z / total)
+    interval = wilson_interval(2512, total, level=0.98)
+    assert interval.low == pytest.approx(centre - margin, abs=3e-5)
+    assert interval.high == pytest.approx(centre + margin, abs=3e-5)
+
+
+def test_the_papers_conclusion_of_figure_7() -> None:
+    # Table 2; the models the paper names as overlapping with EfficientNetV2-B0 at 98 %, N = 3,589.
+    accuracies = {"VGG16": 71.18, "InceptionResNetV2": 70.29, "ConvNeXt Base": 70.32, "VGG19": 71.46}
+    intervals = {
+        name: wilson_interval(round(value / 100 * 3589), 3589, level=0.98)
+        for name, value in {**accuracies, "EfficientNetV2-B0": 70.00, "MobileNet": 66.11}.items()
+    }
+    chosen = intervals["EfficientNetV2-B0"]
+    assert all(intervals[name].low < chosen.high for name in accuracies)
+    assert intervals["MobileNet"].high < chosen.low
+
+
+@pytest.mark.parametrize(("successes", "total"), [(1, 0), (3, 2), (-1, 5)])
+def test_impossible_counts_are_refused(successes: int, total: int) -> None:
+    with pytest.raises(ValueError, match="trials"):
+        wilson_interval(successes, total, level=0.95)
+
+
+def test_wilson_interval_covers_as_often_as_it_says() -> None:
+    chance, total, rate, trials = random.Random(4), 240, 0.85, 2000
+    inside = 0
+    for _ in range(trials):
+        interval = wilson_interval(sum(chance.random() < rate for _ in range(total)), total, level=0.95)
+        inside += interval.low <= rate <= interval.high
+    assert 0.93 < inside / trials < 0.97
+
+
+def test_percentile_is_a_measured_value() -> None:
+    values = [float(value) for value in range(10, 0, -1)]
+    assert [percentile(values, q) for q in (0.5, 0.9, 0.91, 0.99, 1.0)] == [5.0, 9.0, 10.0, 10.0, 10.0]
+    assert percentile([3.0], 0.5) == 3.0
+
+
+@pytest.mark.parametrize(("values", "quantile"), [([], 0.5), ([1.0], 0.0), ([1.0], 1.1)])
+def test_percentile_of_nothing_is_refused(values: list[float], quantile: float) -> None:
+    with pytest.raises(ValueError, match="quantile"):
+        percentile(values, quantile)
+
+
+def test_minimum_queries_are_those_of_loadgen() -> None:
+    assert [minimum_queries(q) for q in (0.5, 0.9, 0.99)] == [11, 64, 662]
+
+
+def test_p99_is_claimed_from_662_queries() -> None:
+    values = [float(value) for value in range(1, 663)]
+    assert percentiles(values).p99 == 656.0
+    assert percentiles(values[:-1]).p99 is None
+    assert percentiles(values[:-1]).p90 == 595.0
+
+
+def test_too_few_values_claim_no_percentile() -> None:
+    few = percentiles([1.0] * 10)
+    assert (few.count, few.p50, few.p90, few.p99) == (10, None, None, None)
+    assert percentiles([1.0] * 11).p50 == 1.0
+
+
+def test_normal_quantiles_are_those_documented() -> None:
+    assert NormalDist().inv_cdf(0.975) == pytest.approx(1.959964, abs=1e-6)
+    assert NormalDist().inv_cdf(0.99) == pytest.approx(2.326348, abs=1e-6)

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from edge_aver.benchmarks.stats import minimum_queries
+from edge_aver.benchmarks.suites import load_suite, suite_names
+from edge_aver.errors import DeclarationError
+
+
+def test_shipped_suites_hold_what_the_design_says() -> None:
+    assert set(suite_names()) == {"smoke", "quick", "full"}
+    wanted = {"smoke": (64, 6.0, 12), "quick": (128, 10.0, 24), "full": (1024, 60.0, 64)}
+    for name, values in wanted.items():
+        suite = load_suite(name)
+        assert suite.name == name
+        assert (suite.network_queries, suite.min_duration_s, suite.end_to_end_clips) == values
+        assert suite.processes >= 2
+
+
+def test_suites_can_claim_the_percentiles_they_promise() -> None:
+    assert load_suite("smoke").network_queries >= minimum_queries(0.9)
+    assert load_suite("full").network_queries >= minimum_queries(0.99)
+    assert load_suite("full").end_to_end_clips >= minimum_queries(0.9)
+
+
+def test_unknown_suite_lists_the_known_ones() -> None:
+    with pytest.raises(DeclarationError, match="full, quick, smoke"):
+        load_suite("thorough")
+
+
+@pytest.mark.parametrize("change", ["processes = 0", "min_duration_s = -1.0", "queries = 3"])
+def test_impossible_suite_is_refused(tmp_path: Path, repository: Path, change: str) -> None:
+    key = change.split()[0]
+    lines = (repository / "benchmarks/suites/smoke.toml").read_text().splitlines()
+    path = tmp_path / "own.toml"
+    path.write_text("\n".join([*(line for line in lines if not line.startswith(key)), change]))
+    with pytest.raises(DeclarationError):
+        load_suite(path)
