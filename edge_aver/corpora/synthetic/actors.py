@@ -105,7 +105,7 @@ def _looks(rng: np.random.Generator, woman: npt.NDArray[np.bool_], variation: Va
         backdrop=between(190, 240)[:, None] + rng.uniform(-8, 8, (count, 3)).astype(np.float32),
         resting=face_noise(rng, count, variation.resting_face_sd),
         face_width=between(0.70, 0.80) - 0.02 * woman.astype(np.float32),
-        jaw=between(0.12, 0.26) + 0.04 * woman.astype(np.float32),
+        jaw=between(0.12, 0.24) + 0.03 * woman.astype(np.float32),
         eye_spacing=between(0.30, 0.35),
         eye_size=between(0.145, 0.18) + 0.01 * woman.astype(np.float32),
         brow_height=between(0.21, 0.27),
@@ -115,9 +115,9 @@ def _looks(rng: np.random.Generator, woman: npt.NDArray[np.bool_], variation: Va
         mouth_width=between(0.25, 0.32),
         mouth_height=between(0.50, 0.56),
         lip_thickness=between(0.035, 0.060) + 0.012 * woman.astype(np.float32),
-        hair_volume=between(0.06, 0.18),
+        hair_volume=between(0.05, 0.15),
         hair_length=np.where(woman, between(0.5, 1.4), 0),
-        fringe=between(-0.72, -0.50),
+        fringe=between(-0.80, -0.62),
     )
 
 

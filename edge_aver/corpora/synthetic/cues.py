@@ -39,17 +39,17 @@ class Variation:
         resting_face_sd, resting_voice_sd: the same, per person: a face or voice that is always a little sad.
     """
 
-    strength: float = 0.85
-    strength_sd: float = 0.2
+    strength: float = 0.9
+    strength_sd: float = 0.16
     intensity_step: float = 0.12
-    face_ambiguous: float = 0.35
-    voice_ambiguous: float = 0.3
+    face_ambiguous: float = 0.25
+    voice_ambiguous: float = 0.25
     lean_min: float = 0.4
     lean_max: float = 0.9
-    face_noise_sd: float = 0.35
-    voice_noise_sd: float = 0.45
-    resting_face_sd: float = 0.25
-    resting_voice_sd: float = 0.3
+    face_noise_sd: float = 0.27
+    voice_noise_sd: float = 0.25
+    resting_face_sd: float = 0.2
+    resting_voice_sd: float = 0.15
 
 
 VARIATION = Variation()
@@ -99,13 +99,13 @@ VOICE_CUES = (
 _VOICES = np.array(
     [
         [0.0, 2.0, -2.0, 0.00, 0.0, 0.0, 0.05, 0.00, 0.3],  # neutral
-        [-1.0, 1.5, -1.5, -0.12, -4.0, -3.0, 0.25, 0.00, 0.2],  # calm
-        [4.0, 5.0, 0.0, 0.12, 3.0, 2.5, 0.05, 0.00, 1.0],  # happy
-        [-1.5, 1.0, -3.5, -0.25, -6.0, -5.0, 0.45, 0.30, 0.2],  # sad
-        [3.5, 4.0, -4.0, 0.15, 8.0, 6.0, 0.00, 0.10, 1.2],  # angry
-        [6.0, 2.5, 1.5, 0.28, 1.0, 0.0, 0.45, 1.00, 0.9],  # fearful
-        [-2.5, 3.0, -5.0, -0.20, 2.0, 1.0, 0.15, 0.35, 0.5],  # disgust
-        [6.5, 6.0, 7.0, 0.05, 4.0, 2.0, 0.10, 0.00, 0.8],  # surprised
+        [-1.0, 1.5, -1.5, -0.12, -6.0, -3.0, 0.35, 0.00, 0.2],  # calm
+        [4.5, 5.0, 0.0, 0.12, 4.0, 2.5, 0.00, 0.00, 1.0],  # happy
+        [-2.0, 1.0, -3.5, -0.25, -11.0, -5.0, 0.55, 0.30, 0.2],  # sad
+        [3.0, 4.0, -4.0, 0.15, 12.0, 6.0, 0.00, 0.10, 1.2],  # angry
+        [8.0, 2.5, 1.5, 0.28, -2.0, 0.0, 0.70, 1.00, 0.9],  # fearful
+        [-4.0, 3.0, -5.0, -0.20, 4.0, 2.0, 0.20, 0.35, 0.5],  # disgust
+        [7.5, 6.0, 9.0, 0.05, 5.0, 2.0, 0.10, 0.00, 0.8],  # surprised
     ],
     dtype=np.float32,
 )

@@ -93,7 +93,7 @@ def _skin(canvas: Canvas, looks: Looks) -> None:
 
 def _front_hair(canvas: Canvas, looks: Looks) -> None:
     x = canvas.x / column(looks.face_width)
-    line = column(looks.fringe) + 0.55 * np.square(x) - 0.10 * np.sin(5 * x + 6 * column(looks.fringe))
+    line = column(looks.fringe) + 0.55 * np.square(x) - 0.06 * np.sin(5 * x + 6 * column(looks.fringe))
     width = column(looks.face_width + 0.05 + 0.5 * looks.hair_volume)
     cap = ellipse(canvas.x, canvas.y + 0.06, width, 1.0 + column(looks.hair_volume))
     hair = canvas.inside(np.maximum(np.maximum(cap, canvas.y - line), canvas.y - 0.05))

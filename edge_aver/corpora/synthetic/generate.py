@@ -1,13 +1,13 @@
 """Generation of the whole synthetic corpus, in RAVDESS's names and folders, parallel and resumable."""
 
-import multiprocessing
 import os
 from collections.abc import Iterable
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from edge_aver.console import progress
+from edge_aver.corpora.fanout import fan_out
 from edge_aver.corpora.synthetic.clip import write_clip
 from edge_aver.corpora.synthetic.cues import VARIATION
 from edge_aver.errors import CorpusError
@@ -68,8 +68,7 @@ def generate_corpus(
     jobs = list(_jobs(actors, takes, seed))
     try:
         missing = _settle(folder, jobs, seed)
-        with _executor(min(workers or os.cpu_count() or 1, len(missing) or 1)) as executor:
-            _write_all(executor, folder, missing)
+        _write_all(folder, missing, workers or os.cpu_count() or 1)
     except OSError as error:
         raise CorpusError(f"{folder}: the synthetic corpus cannot be written there: {error.strerror}") from error
     return len(missing)
@@ -115,22 +114,16 @@ def _marker(seed: int) -> str:
     )
 
 
-def _executor(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes: forking one that runs threads can hang."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _write_all(executor: Executor, folder: Path, jobs: list[_Job]) -> None:
+def _write_all(folder: Path, jobs: list[_Job], workers: int) -> None:
+    if not jobs:
+        return
     with progress("Generating synthetic clips", len(jobs)) as advance:
-        futures = [executor.submit(_write, folder, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                advance()
-        except BaseException:
-            executor.shutdown(wait=True, cancel_futures=True)
-            raise
+        for job, written in fan_out(partial(_write, folder), jobs, workers=min(workers, len(jobs))):
+            if written is None:
+                raise CorpusError(f"{folder / job.place}: the process that drew it died, out of memory perhaps")
+            advance()
 
 
-def _write(folder: Path, job: _Job) -> None:
+def _write(folder: Path, job: _Job) -> Path:
     write_clip(folder / job.place, **asdict(job))
+    return job.place

@@ -13,7 +13,7 @@ __all__ = ["draw_faces"]
 
 _FACES_STREAM = 4
 _CHUNK = 32
-_CROP_HALF = 0.93
+_CROP_HALF = 0.94
 _CROP_Y = 0.09
 
 

@@ -95,7 +95,7 @@ def synthesize(rng: np.random.Generator, speech: Speech, timbre: Timbre, *, dura
     loudness = speech.loudness(times)
     pulses = _pulse_times(rng, _pitch(rng, speech, cue, timbre, times))
     voiced = _pulses(rng, pulses, speech, cue, timbre, count) * loudness
-    breath = max(cue["breath"], 0) * 0.4 * loudness * _band(rng, count, 1500, 1500)
+    breath = 0.8 * max(cue["breath"], 0) * loudness * _band(rng, count, 1500, 1500)
     speech_dbfs = _SPEECH_DBFS + cue["loudness_db"]
     spoken = voiced / _level(voiced) + breath + _consonants(rng, speech, times)
     signal = 10 ** (speech_dbfs / 20) * spoken
@@ -109,7 +109,7 @@ def _pitch(rng: np.random.Generator, speech: Speech, cue: dict[str, float], timb
     place = np.clip((times - start) / (end - start), 0, 1)
     accents = rng.uniform(-1, 1, len(speech.syllables))
     melody = np.interp(times, speech.starts_s + speech.lengths_s / 2, accents)
-    shake = 0.6 * max(cue["tremor"], 0) * np.sin(2 * np.pi * 7.5 * times + rng.uniform(0, 6))
+    shake = 1.2 * max(cue["tremor"], 0) * np.sin(2 * np.pi * 7.5 * times + rng.uniform(0, 6))
     semitones = cue["pitch_st"] + 0.6 * max(cue["range_st"], 0) * melody + cue["slope_st"] * (place - 0.5) + shake
     return np.asarray(np.clip(timbre.pitch_hz * 2 ** (semitones / 12), 70, 480))
 
@@ -131,7 +131,7 @@ def _pulses(
     formants = _tract(speech, pulses) * timbre.tract
     response = np.zeros_like(times)
     for k, (bandwidth, level_db) in enumerate(_FORMANTS):
-        gain = 10 ** ((level_db + cue["brightness_db"] * k / 2) / 20)
+        gain = 10 ** ((level_db + cue["brightness_db"] * k) / 20)
         ring = np.exp(-np.pi * bandwidth * times) * np.sin(2 * np.pi * formants[:, k, None] * times)
         response += gain * ring
     response *= rng.uniform(0.93, 1.07, (len(pulses), 1))
