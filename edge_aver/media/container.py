@@ -84,8 +84,11 @@ def header_duration_s(container: InputContainer) -> float:
 
 
 def track_end_s(container: InputContainer, track: VideoStream | AudioStream) -> float:
-    """End of a track on the clip's clock as its header says; 0 where it does not say."""
-    if not track.duration or not track.time_base:
+    """End of a track on the clip's clock as its header says; 0 where it does not say.
+
+    Only MP4 and MOV say it of each track; for other formats FFmpeg fills in the length of the whole.
+    """
+    if "mp4" not in container.format.name.split(",") or not track.duration or not track.time_base:
         return 0.0
     return float(((track.start_time or 0) + track.duration) * track.time_base) - start_s(container)
 
@@ -157,7 +160,7 @@ def _head(source: Path | bytes) -> bytes:
 def _no_track(container: InputContainer, source: Path | bytes, kind: str) -> ClipError:
     where = describe_source(source)
     if not container.streams:
-        return ClipError(f"{where}: truncated or damaged: it names no track")
+        return ClipError(f"{where}: zero seconds long or truncated: it holds no track")
     found = ", ".join(sorted({stream.type for stream in container.streams}))
     return ClipError(f"{where}: no {kind} track (found: {found}); a clip needs a face and a voice")
 
