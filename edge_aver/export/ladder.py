@@ -51,7 +51,7 @@ class Ladder:
 
     def __init__(self, network: AverNetwork, clips: Sequence[PreparedClip]) -> None:
         self._network = network.eval().cpu()
-        self._feeds = [{"faces": clip.faces[None], "audio": clip.audio[None]} for clip in clips]
+        self._feeds: list[dict[str, Array]] = [{"faces": clip.faces[None], "audio": clip.audio[None]} for clip in clips]
         self._logits = np.concatenate([_torch_logits(self._network, feed) for feed in self._feeds])
         self._blocks: Mapping[str, str] = {}
 
