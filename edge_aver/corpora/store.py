@@ -128,7 +128,7 @@ class PreparedStore:
         if not path.is_file():
             raise CorpusError(f"{self.folder}: no prepared clip {identifier!r}")
         try:
-            with np.load(path, allow_pickle=False) as members:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
                 record = _read_record(members)
                 faces, audio, face_found = (members[name] for name in ("faces", "audio", "face_found"))
         except _DAMAGE as error:
@@ -156,7 +156,7 @@ class PreparedStore:
 
     def _record(self, path: Path) -> ClipRecord:
         try:
-            with np.load(path, allow_pickle=False) as members:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
                 return _read_record(members)
         except _DAMAGE as error:
             raise _damaged(path) from error
