@@ -114,16 +114,15 @@ def _request(case: _Case, artifact: Artifact, store: Path, suite: Suite, threads
 
 def _ask(request: Request, timeout_s: float) -> Answer | Gap:
     """Run one worker process to its end; whatever goes wrong in it becomes a gap."""
-    process = subprocess.Popen(
-        _command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        text, remarks = process.communicate(json_text(without_none(asdict(request))), timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        return _gap(request, f"took longer than the suite's {timeout_s:g} s and was stopped")
-    finally:
-        process.kill()
-        process.wait()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(_command(), stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            text, remarks = process.communicate(json_text(without_none(asdict(request))), timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return _gap(request, f"took longer than the suite's {timeout_s:g} s and was stopped")
+        finally:
+            # An interruption of this process must not leave that one behind.
+            process.kill()
     if process.returncode:
         return _gap(request, _death(process.returncode, remarks))
     return _answer(request, text)

@@ -2,14 +2,20 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 
 from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
 from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, EndToEndQuery, NetworkRun, Result
 from edge_aver.benchmarks.suites import load_suite
-from edge_aver.bundle import FileEntry
+from edge_aver.bundle import Artifact, FileEntry, open_artifact, write_artifact
+from edge_aver.corpora.ravdess import SourceClip
+from edge_aver.corpora.store import PreparedStore, write_clip_tensors
+from edge_aver.files import sha256_file
 from edge_aver.spec import LABELS, ModelSpec, Parameters
 
 MakeResult = Callable[..., Result]
@@ -118,3 +124,71 @@ def _step(name: str, sqnr_db: float | None, agreement: float) -> dict[str, Any]:
         "passed": True,
         "first_diverging_block": None,
     }
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, Path]:
+    """A real ONNX artifact that answers with the emotion written into the audio, and a store of 16 clips for it.
+
+    Test actors 1 and 2 have 8 clips each, one an emotion; the audio of actor 2's last two clips lies.
+    """
+    folder = tmp_path_factory.mktemp("tiny")
+    spec = ModelSpec(architecture="sa", corpus="synthetic", fold=1, test_actors=(1, 2), precision="fp32")
+    artifact = Artifact(
+        path=folder / "aver-sa-synthetic-fold1-fp32.onnx",
+        target="onnxruntime-cpu",
+        runtime="onnxruntime",
+        precision="fp32",
+        spec=spec,
+    )
+    with write_artifact(artifact, folder=False) as path:
+        onnx.save(_tiny_network(), path)
+    store = PreparedStore.create(folder / "prepared", "synthetic", spec.preprocessing, "reference")
+    for actor in (1, 2, 3):
+        for label in range(8):
+            _add_clip(store, folder, actor, label, said=0 if (actor, label) in ((2, 6), (2, 7)) else label)
+    return open_artifact(artifact.path), folder / "prepared"
+
+
+def _tiny_network() -> onnx.ModelProto:
+    """logits = the first eight values of the first audio step, plus nothing of the faces but their presence."""
+    make = onnx.helper
+    nodes = [
+        make.make_node("Cast", ["faces"], ["pixels"], to=onnx.TensorProto.FLOAT),
+        make.make_node("ReduceMean", ["pixels"], ["grey"], axes=[1, 2, 3, 4], keepdims=0),
+        make.make_node("Mul", ["grey", "zero"], ["nothing"]),
+        make.make_node("Slice", ["audio", "starts", "ends", "axes"], ["first"]),
+        make.make_node("Squeeze", ["first", "step"], ["said"]),
+        make.make_node("Unsqueeze", ["nothing", "step"], ["column"]),
+        make.make_node("Add", ["said", "column"], ["logits"]),
+    ]
+    values = {"starts": [0, 0], "ends": [1, 8], "axes": [1, 2], "step": [1]}
+    constants = [make.make_tensor(name, onnx.TensorProto.INT64, [len(v)], v) for name, v in values.items()]
+    constants.append(make.make_tensor("zero", onnx.TensorProto.FLOAT, [1], [0.0]))
+    tensor = make.make_tensor_value_info
+    graph = make.make_graph(
+        nodes,
+        "tiny",
+        [
+            tensor("faces", onnx.TensorProto.UINT8, ["batch", 15, 224, 224, 3]),
+            tensor("audio", onnx.TensorProto.FLOAT, ["batch", 15, 128]),
+        ],
+        [tensor("logits", onnx.TensorProto.FLOAT, ["batch", 8])],
+        constants,
+    )
+    return make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+
+
+def _add_clip(store: PreparedStore, folder: Path, actor: int, label: int, *, said: int) -> None:
+    source = folder / f"01-01-{label + 1:02d}-01-01-01-{actor:02d}.mp4"
+    source.write_bytes(f"{actor} {label}".encode())
+    audio = np.zeros((15, 128), np.float32)
+    audio[0, said] = 1.0
+    write_clip_tensors(
+        store,
+        clip=SourceClip(id=source.stem, label=label, actor=actor, path=source),
+        source_sha256=sha256_file(source),
+        faces=np.full((15, 224, 224, 3), 100, np.uint8),
+        audio=audio,
+        face_found=np.ones(15, bool),
+    )
