@@ -3,7 +3,7 @@
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from typing import Generic, TypeVar
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 def fan_out(
     task: Callable[[J], R], jobs: Iterable[J], *, workers: int, executor: Executor | None = None
-) -> Iterator[tuple[J, R | None]]:
+) -> Generator[tuple[J, R | None], None, None]:
     """Do every job and give each result as it comes, with at most two jobs a worker under way.
 
     When a worker dies, those under way are done again one at a time, so that the one that kills it is known.

@@ -70,6 +70,7 @@ def _encode(path: Path, pictures: Iterable[npt.NDArray[np.uint8]], sound: Array)
         video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
         audio.bit_rate = 96_000
+        audio.codec_context.options = {"aac_coder": "fast"}
         for picture in pictures:
             container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(video.encode())

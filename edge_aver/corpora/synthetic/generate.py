@@ -1,7 +1,9 @@
 """Generation of the whole synthetic corpus, in RAVDESS's names and folders, parallel and resumable."""
 
 import os
+import shutil
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -91,8 +93,10 @@ def _jobs(actors: int, takes: int, seed: int) -> Iterable[_Job]:
 def _settle(folder: Path, jobs: list[_Job], seed: int) -> list[_Job]:
     """Remove what does not belong, mark the folder, and tell which clips are missing."""
     marker, wanted = _marker(seed), {folder / job.place for job in jobs}
-    found = {path for path in folder.rglob("*.mp4") if ".writing-" not in str(path)}
     known = (folder / MARKER).is_file()
+    if known:
+        _sweep(folder)
+    found = set(folder.rglob("*.mp4"))
     if found and not known:
         raise CorpusError(f"{folder}: holds {len(found)} clips that were not generated; choose another folder")
     current = known and (folder / MARKER).read_text(encoding="utf-8") == marker
@@ -117,11 +121,22 @@ def _marker(seed: int) -> str:
 def _write_all(folder: Path, jobs: list[_Job], workers: int) -> None:
     if not jobs:
         return
-    with progress("Generating synthetic clips", len(jobs)) as advance:
-        for job, written in fan_out(partial(_write, folder), jobs, workers=min(workers, len(jobs))):
-            if written is None:
-                raise CorpusError(f"{folder / job.place}: the process that drew it died, out of memory perhaps")
-            advance()
+    results = fan_out(partial(_write, folder), jobs, workers=min(workers, len(jobs)))
+    try:
+        # Closed at once on Ctrl-C: the workers must be gone before their half-written files are swept.
+        with closing(results), progress("Generating synthetic clips", len(jobs)) as advance:
+            for job, written in results:
+                if written is None:
+                    raise CorpusError(f"{folder / job.place}: the process that drew it died, out of memory perhaps")
+                advance()
+    finally:
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write."""
+    for begun in list(folder.rglob(".writing-*")):
+        shutil.rmtree(begun, ignore_errors=True)
 
 
 def _write(folder: Path, job: _Job) -> Path:

@@ -48,9 +48,9 @@ def draw_frames(looks: Looks, staging: Staging, motion: Motion, grain: Array) ->
         looks: of one person.
         staging: of the clip.
         motion: of T frames.
-        grain: (height, width) noise of the camera, added to every frame.
+        grain: (height, width) of the wall and clothes.
     """
-    backdrop = _backdrop(looks, staging) + grain
+    backdrop = np.ascontiguousarray(np.clip(_backdrop(looks, staging) + grain[..., None], 0, 255))
     rolls = motion.roll_deg.tolist()
     heads = {roll: _head(looks, staging, roll) for roll in sorted(set(rolls))}
     for start in range(0, len(rolls), _CHUNK):
@@ -62,7 +62,7 @@ def draw_frames(looks: Looks, staging: Staging, motion: Motion, grain: Array) ->
 
 
 def _backdrop(looks: Looks, staging: Staging) -> Array:
-    """Wall and shoulders (3, height, width)."""
+    """Wall and shoulders (height, width, 3)."""
     x = (np.arange(WIDTH_PX, dtype=np.float32) + 0.5 - staging.centre_px[0]) / staging.unit_px
     y = (np.arange(HEIGHT_PX, dtype=np.float32) + 0.5 - staging.centre_px[1]) / staging.unit_px
     x, y = np.broadcast_arrays(x[None, None, :], y[None, :, None])
@@ -71,7 +71,7 @@ def _backdrop(looks: Looks, staging: Staging) -> Array:
     canvas.shade(1 - 0.05 * np.hypot(x, y))
     shoulders = ellipse(x, y - 2.35, 1.75, 1.25)
     canvas.paint(looks.clothes, canvas.inside(shoulders))
-    return canvas.pixels[:3, 0]
+    return np.moveaxis(canvas.pixels[:3, 0], 0, -1)
 
 
 def _head(looks: Looks, staging: Staging, roll_deg: int) -> Canvas:
@@ -98,13 +98,12 @@ def _together(heads: list[Canvas]) -> Canvas:
 
 
 def _paste(backdrop: Array, head: Array, staging: Staging, offset: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """A frame: the head (4, height, width) before the backdrop, cut where it leaves the picture."""
-    picture = backdrop.copy()
+    """A frame: the head (4, height, width) before the backdrop (height, width, 3), cut where it leaves the picture."""
     left = round(staging.centre_px[0]) - int(_LEFT * staging.unit_px) + int(offset[0])
     top = round(staging.centre_px[1]) - int(_ABOVE * staging.unit_px) + int(offset[1])
-    cut = max(-top, 0)
-    head = head[:, cut : HEIGHT_PX - top]
-    region = picture[:, top + cut : top + cut + head.shape[1], left : left + head.shape[2]]
-    region *= 1 - head[3]
-    region += head[:3]
-    return np.clip(np.moveaxis(picture, 0, -1), 0, 255).astype(np.uint8)
+    head = np.moveaxis(head[:, max(-top, 0) : HEIGHT_PX - top], 0, -1)
+    place = (slice(max(top, 0), max(top, 0) + head.shape[0]), slice(left, left + head.shape[1]))
+    picture = backdrop.astype(np.uint8)
+    blended = backdrop[place] * (1 - head[..., 3:]) + head[..., :3]
+    picture[place] = np.clip(blended, 0, 255)
+    return picture
