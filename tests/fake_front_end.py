@@ -20,6 +20,7 @@ class FakeFrontEnd:
     def __call__(self, source, *, start_s=0.0):
         content = source.read_bytes()
         if content.startswith(b"die"):
+            time.sleep(0.3)  # until another job is under way
             os.kill(os.getpid(), signal.SIGKILL)
         if content.startswith(b"bad"):
             raise ClipError(f"{source}: not a video")

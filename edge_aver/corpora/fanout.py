@@ -28,7 +28,7 @@ def fan_out(
         workers: how many processes.
         executor: does the work instead of processes of this machine.
 
-    Returns:
+    Yields:
         Pairs of job and result, in the order of completion; None where the job killed its worker.
 
     Raises:

@@ -36,17 +36,23 @@ def test_what_lies_outside_is_black(image):
     assert not crop_face(image, box(500, 500, 600, 600), 32).any()
 
 
+def test_a_pixel_half_outside_is_half_black():
+    white = np.full((100, 100, 3), 200, dtype=np.uint8)
+    face = crop_face(white, box(-10.5, 0, 53.5, 64), 64)
+    np.testing.assert_array_equal(face[5, 8:13, 0], [0, 0, 100, 200, 200])
+
+
 def test_shrinking_averages_instead_of_skipping():
     stripes = np.zeros((256, 256, 3), dtype=np.uint8)
-    stripes[:, ::2] = 200
+    stripes[:, ::4] = 200
     face = crop_face(stripes, box(16, 16, 240, 240), 56)
-    assert np.abs(face.astype(int) - 100).max() <= 1
+    assert np.abs(face.astype(int) - 50).max() <= 1
 
 
 def test_enlarging_is_linear_and_keeps_its_place():
-    ramp = np.broadcast_to(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], (100, 100, 3))
-    face = crop_face(ramp, box(20, 20, 60, 60), 80)
-    expected = 2 * (20 + (np.arange(80) + 0.5) / 2 - 0.5)
+    ramp = np.broadcast_to(np.arange(0, 250, 5, dtype=np.uint8)[None, :, None], (50, 50, 3))
+    face = crop_face(ramp, box(5, 5, 45, 45), 80)
+    expected = 5 * (5 + (np.arange(80) + 0.5) / 2 - 0.5)
     assert np.abs(face[40, :, 0] - expected).max() <= 0.51
     np.testing.assert_array_equal(face[0], face[79])
 
