@@ -41,11 +41,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         temporary = folder / path.name
         temporary.mkdir()
         yield temporary
-        for member in temporary.rglob("*"):
+        for member in (*temporary.rglob("*"), temporary):
             _sync(member)
-        if path.exists():
-            path.rename(folder / "replaced")
-        temporary.rename(path)
+        _replace_directory(temporary, path, aside=folder / "replaced")
         _sync(path.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -79,6 +77,18 @@ def sha256_file(path: Path) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _replace_directory(new: Path, path: Path, *, aside: Path) -> None:
+    """Rename `new` to `path`; what stood there is moved aside first (no rename replaces it), and back on failure."""
+    if path.exists():
+        path.rename(aside)
+    try:
+        new.rename(path)
+    except BaseException:
+        if aside.exists():
+            aside.rename(path)
+        raise
 
 
 def _sync(path: Path) -> None:

@@ -4,12 +4,12 @@ import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edge_aver.errors import ArtifactError
-from edge_aver.files import atomic_directory, atomic_path, json_text, sha256_file, write_text
+from edge_aver.files import atomic_directory, atomic_path, json_text, sha256_file
 from edge_aver.spec import ModelSpec
 
 __all__ = [
@@ -76,18 +76,19 @@ def write_artifact(artifact: Artifact, *, folder: bool) -> Iterator[Path]:
     """Give a temporary path to build at; on a clean exit put it in place and write the sidecar last.
 
     An artifact counts from the moment its sidecar stands: a reader between the two renames finds hashes that do not
-    match, never an older sidecar with newer files that it would accept.
+    match, never an older sidecar with newer files that it would accept. The new sidecar is written before either
+    rename, so that a disk that fills up leaves the older artifact as it was.
 
     Args:
         artifact: everything but `files`, which are read off what was built.
         folder: whether the artifact is a folder of files or one file.
     """
-    with (atomic_directory if folder else atomic_path)(artifact.path) as temporary:
+    with (
+        atomic_path(sidecar_path(artifact.path)) as sidecar,
+        (atomic_directory if folder else atomic_path)(artifact.path) as temporary,
+    ):
         yield temporary
-        files = {name: asdict(entry) for name, entry in _entries(temporary).items()}
-    table = asdict(artifact) | {"schema_version": _SCHEMA_VERSION, "files": files}
-    del table["path"]
-    write_text(sidecar_path(artifact.path), json_text(table))
+        sidecar.write_text(_sidecar_text(replace(artifact, files=_entries(temporary))), encoding="utf-8")
 
 
 def open_artifact(path: Path) -> Artifact:
@@ -149,6 +150,12 @@ def remove_artifact(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _sidecar_text(artifact: Artifact) -> str:
+    table = asdict(artifact) | {"schema_version": _SCHEMA_VERSION}
+    del table["path"]
+    return json_text(table)
+
+
 def _read(path: Path) -> Artifact:
     if not path.exists():
         raise ArtifactError(f"{path}: no such artifact; make one with edge-aver export")
@@ -157,6 +164,8 @@ def _read(path: Path) -> Artifact:
         table = json.loads(sidecar.read_text(encoding="utf-8"))
         if table["schema_version"] != _SCHEMA_VERSION:
             raise ValueError(f"schema_version {table['schema_version']!r}, this edge-aver reads {_SCHEMA_VERSION}")
+        if not table["files"]:
+            raise ValueError("it lists no files")
         return Artifact(
             path=path,
             target=table["target"],

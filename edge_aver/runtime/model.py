@@ -65,7 +65,7 @@ def newest(
         asked = " ".join(item for item in (architecture, precision, target) if item) or "any"
         have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
         raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")
-    usable = [artifact for artifact in found if RUNTIMES[artifact.runtime].version]
+    usable = [artifact for artifact in found if artifact.runtime in RUNTIMES and RUNTIMES[artifact.runtime].version]
     if not usable:
         runtime_module(found[0].runtime)
     return usable[0].path

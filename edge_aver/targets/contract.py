@@ -19,7 +19,7 @@ class Runner(Protocol):
         """How many layers the runtime executes in each precision, as the runtime itself tells; {} where it does not."""
 
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
-        """Run once.
+        """Run once; several threads may call it.
 
         Args:
             feed: every input by name; the first dimension is the batch.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from edge_aver.declarations import load, shipped_names
-from edge_aver.errors import DeclarationError, MissingLibraryError
+from edge_aver.errors import DeclarationError, MissingLibraryError, TargetError
 from edge_aver.targets.contract import RuntimeModule
 
 __all__ = ["RUNTIMES", "DeviceProfile", "RuntimeEntry", "load_profile", "profile_names", "runtime_module"]
@@ -44,9 +44,7 @@ class RuntimeEntry:
     @property
     def version(self) -> str | None:
         """Version of the installed library, or None; found without importing it."""
-        if importlib.util.find_spec(self.library) is None:
-            return None
-        return importlib.metadata.version(self.library)
+        return None if importlib.util.find_spec(self.library) is None else _distribution_version(self.library)
 
 
 RUNTIMES: Mapping[str, RuntimeEntry] = {
@@ -77,8 +75,24 @@ def runtime_module(runtime: str) -> RuntimeModule:
 
     Raises:
         MissingLibraryError: the runtime's library is not installed.
+        TargetError: the runtime is not in the table, or its library fails to load on this machine.
     """
+    if runtime not in RUNTIMES:
+        raise TargetError(f"runtime {runtime!r} is not one that this edge-aver knows: {', '.join(RUNTIMES)}")
     entry = RUNTIMES[runtime]
     if importlib.util.find_spec(entry.library) is None:
         raise MissingLibraryError(entry.library, entry.extra, f"runtime {runtime}")
+    try:
+        importlib.import_module(entry.library)
+    except ImportError as error:
+        raise TargetError(f"{entry.library} is installed but does not load here: {error}") from error
     return cast("RuntimeModule", importlib.import_module(entry.module))
+
+
+def _distribution_version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        # Another distribution may bring it, as `onnxruntime-gpu` brings `onnxruntime`.
+        others = importlib.metadata.packages_distributions().get(library)
+        return importlib.metadata.version(others[0]) if others else "of unknown version"

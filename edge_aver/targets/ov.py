@@ -1,5 +1,6 @@
 """OpenVINO on the CPU: a folder with the IR (`model.xml`, `model.bin`) is the artifact."""
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
@@ -59,8 +60,10 @@ class OvRunner:
             self._compiled = core.compile_model(model, "CPU", _config(threads))
         except RuntimeError as error:
             raise ArtifactError(f"{path}: OpenVINO cannot open it: {error}") from error
-        self._names = [port.get_any_name() for port in self._compiled.outputs]
+        self._names = [_name(port, outputs) for port in self._compiled.outputs]
         self._request = self._compiled.create_infer_request()
+        # One request holds the tensors of one inference: threads that share a runner take turns.
+        self._lock = threading.Lock()
 
     @cached_property
     def executed_precisions(self) -> Mapping[str, int]:
@@ -74,8 +77,9 @@ class OvRunner:
 
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Run once; see `Runner.infer`."""
-        results = self._request.infer(dict(feed), share_inputs=True)
-        return {name: results[i].copy() for i, name in enumerate(self._names)}
+        with self._lock:
+            results = self._request.infer(dict(feed), share_inputs=True)
+            return {name: results[i].copy() for i, name in enumerate(self._names)}
 
     def __enter__(self) -> "OvRunner":
         return self
@@ -84,6 +88,12 @@ class OvRunner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del self._request, self._compiled
+
+
+def _name(port: Any, asked: tuple[str, ...]) -> str:
+    """A tensor may bear several names: the one that was asked for, else any."""
+    names = port.get_names()
+    return next((name for name in asked if name in names), port.get_any_name())
 
 
 def _config(threads: int | None) -> dict[str, Any]:
