@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rich.markup import escape
 from rich.table import Table
 
 from edge_aver import __version__
@@ -95,7 +96,8 @@ def doctor_tables() -> tuple[Table, Table]:
         needs.add_column(column, overflow="fold")
     for need in check_needs():
         state = f"missing: {', '.join(need.missing)}" if need.missing else "ready"
-        needs.add_row(need.activity, state, f"pip install 'edge-aver[{need.extra}]'" if need.missing else "")
+        advice = f"pip install 'edge-aver[{need.extra}]'" if need.missing else ""
+        needs.add_row(need.activity, state, escape(advice))
     return needs, targets_table()
 
 
@@ -106,5 +108,5 @@ def targets_table() -> Table:
         table.add_column(column, overflow="fold")
     for state in check_targets():
         runtime = f"{state.runtime} {state.version}" if state.version else state.runtime
-        table.add_row(state.target, state.title, ", ".join(state.precisions), runtime, state.advice)
+        table.add_row(state.target, state.title, ", ".join(state.precisions), runtime, escape(state.advice))
     return table

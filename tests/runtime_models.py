@@ -1,4 +1,4 @@
-"""A tiny network with the real interface, and artifacts of it: what tests run where a trained one would take minutes."""
+"""A tiny network with the real interface, and artifacts of it: what tests run where a trained one would be slow."""
 
 from pathlib import Path
 

@@ -140,11 +140,16 @@ def test_a_sidecar_that_cannot_be_read_is_one_line(tmp_path, spoiled, told):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interrupted_build_leaves_nothing(tmp_path, folder, error):
     artifact = make(tmp_path)
-    with pytest.raises(error), write_artifact(artifact, folder=folder) as place:
-        (place / "half" if folder else place).write_bytes(b"half")
-        raise error
+    with pytest.raises(error):
+        _build_half(artifact, folder, error)
     assert names(tmp_path) == []
     assert find_artifacts(tmp_path) == ()
+
+
+def _build_half(artifact, folder, error):
+    with write_artifact(artifact, folder=folder) as place:
+        (place / "half" if folder else place).write_bytes(b"half")
+        raise error
 
 
 @pytest.mark.parametrize("write", [write_file, write_folder])

@@ -32,7 +32,7 @@ def test_an_unknown_runtime_lists_the_known_ones(tmp_path):
 
 
 def test_an_unknown_target_lists_the_known_ones():
-    with pytest.raises(DeclarationError, match="gameboy: .*onnxruntime-cpu, openvino-cpu"):
+    with pytest.raises(DeclarationError, match=r"gameboy: .*onnxruntime-cpu, openvino-cpu"):
         load_profile("gameboy")
 
 

@@ -1,0 +1,91 @@
+import importlib.util
+import re
+
+import pytest
+import tomllib
+from rich.console import Console
+
+from edge_aver.doctor import check_needs, check_targets, doctor_tables, require, targets_table
+from edge_aver.errors import MissingLibraryError
+from edge_aver.targets import RUNTIMES, profile_names
+
+
+@pytest.fixture
+def hide(monkeypatch):
+    """Make libraries look as if they were not installed."""
+
+    def hidden(*libraries):
+        find_spec = importlib.util.find_spec
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, *rest: None if name in libraries else find_spec(name, *rest)
+        )
+
+    return hidden
+
+
+def shown(*tables):
+    console = Console(width=160, record=True, quiet=False, file=None)
+    with console.capture() as capture:
+        for table in tables:
+            console.print(table)
+    return capture.get()
+
+
+def test_a_missing_library_is_named_with_its_extra(hide):
+    hide("librosa", "matplotlib")
+    missing = {need.activity: (need.extra, need.missing) for need in check_needs() if need.missing}
+    assert missing["prepare"] == ("reference", ("librosa",))
+    assert missing["report"] == ("report", ("matplotlib",))
+    text = shown(*doctor_tables())
+    assert "missing: librosa" in text
+    assert "pip install 'edge-aver[reference]'" in text
+
+
+def test_what_is_missing_is_refused_and_nothing_else(hide):
+    hide("librosa")
+    require(*(need.activity for need in check_needs() if not need.missing))
+    with pytest.raises(MissingLibraryError, match=r"^prepare needs librosa.*edge-aver\[reference\]"):
+        require("prepare")
+
+
+def test_the_first_missing_need_of_several_is_told(hide):
+    hide("nncf", "jinja2")
+    with pytest.raises(MissingLibraryError, match=r"edge-aver\[export\]"):
+        require("export", "report")
+
+
+def test_the_extra_that_is_named_brings_every_library(repository, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None)
+    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for need in check_needs():
+        assert set(need.missing) <= _brought_by(need.extra, extras), f"{need.activity}: extra {need.extra}"
+    for entry in RUNTIMES.values():
+        assert entry.library in _brought_by(entry.extra, extras)
+
+
+def _brought_by(extra, extras):
+    """Libraries that an extra brings, those of the extras it includes among them."""
+    libraries = set()
+    for requirement in extras[extra]:
+        if included := re.match(r"edge-aver\[(.+)\]", requirement):
+            libraries |= {library for name in included[1].split(",") for library in _brought_by(name, extras)}
+        else:
+            libraries.add(re.match(r"[\w-]+", requirement)[0].replace("-", "_"))
+    return libraries
+
+
+def test_each_target_is_told_with_what_to_do(hide):
+    hide("openvino")
+    states = {state.target: state for state in check_targets()}
+    assert set(states) == set(profile_names())
+    assert states["openvino-cpu"].version is None
+    assert states["openvino-cpu"].advice == "pip install 'edge-aver[openvino]'"
+    assert "pip install 'edge-aver[openvino]'" in shown(targets_table())
+
+
+def test_a_target_whose_runtime_is_installed_works_here():
+    states = {state.target: state for state in check_targets()}
+    for target, runtime in (("openvino-cpu", "openvino"), ("onnxruntime-cpu", "onnxruntime")):
+        if importlib.util.find_spec(runtime):
+            assert states[target].advice == "works here"
+            assert f"{runtime} {states[target].version}" in shown(targets_table())
