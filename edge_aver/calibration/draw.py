@@ -102,9 +102,7 @@ def _check_records(store: PreparedStore, manifest: CalibrationManifest) -> None:
         if record.tensors_sha256 != digest:
             raise CorpusError(f"calibration clip {identifier} has changed since it was drawn; draw again")
         if record.actor not in manifest.actors:
-            raise LeakError(
-                f"calibration clip {identifier} is of actor {record.actor}, whom the manifest does not name"
-            )
+            raise LeakError(f"calibration clip {identifier} is of actor {record.actor}, not in the manifest")
 
 
 def _check_content(store: PreparedStore, manifest: CalibrationManifest) -> None:
