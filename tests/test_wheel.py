@@ -1,0 +1,155 @@
+"""The wheel, built and installed without extras into an environment of its own: what a device gets."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+from edge_aver import __version__
+from edge_aver.targets import RUNTIMES
+
+ROOT = Path(__file__).parent.parent
+DECLARATIONS = ("benchmarks", "calibration", "export", "targets")
+
+RUNTIME_HALF = (
+    *("benchmarks", "bundle", "calibration", "cli", "console", "corpora", "declarations", "doctor", "errors", "files"),
+    *("media", "runtime", "screens", "spec", "targets", "workspace"),
+)
+"""Packages and modules that must import without any extra."""
+
+_PYTHON_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "EDGE_AVER_WORKSPACE", "COVERAGE_PROCESS_START")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def members(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+@pytest.fixture(scope="module")
+def bare(wheel, tmp_path_factory):
+    """Folder of the programs of a bare environment with the wheel in it."""
+    folder = tmp_path_factory.mktemp("bare")
+    _run(sys.executable, "-m", "venv", folder)
+    constraints = ROOT / "constraints.txt"
+    options = ["-c", constraints] if constraints.is_file() else []
+    pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, *options, wheel)
+    return folder / "bin"
+
+
+def test_code_and_typing_marker_are_in_it_and_tests_are_not(members):
+    code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "edge_aver").rglob("*.py")}
+    assert code <= set(members)
+    assert "edge_aver/py.typed" in members
+    tops = {name.split("/")[0] for name in members}
+    assert tops == {"edge_aver", f"edge_aver-{__version__}.dist-info"}
+
+
+@pytest.mark.parametrize("folder", DECLARATIONS)
+def test_every_declaration_is_in_it(members, folder):
+    declared = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.toml")}
+    assert declared
+    assert {f"edge_aver/_declarations/{name}" for name in declared} <= set(members)
+
+
+def test_licence_entry_point_and_extras_are_in_it(wheel):
+    info = f"edge_aver-{__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        assert "edge-aver = edge_aver.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+        metadata = Parser().parsestr(archive.read(f"{info}/METADATA").decode())
+    assert {entry.extra for entry in RUNTIMES.values()} <= set(metadata.get_all("Provides-Extra"))
+    core = [item for item in metadata.get_all("Requires-Dist") if "extra ==" not in item]
+    assert not [item for item in core if "torch" in item]
+
+
+def test_the_runtime_half_imports_without_extras(members, bare):
+    wrappers = {entry.module for entry in RUNTIMES.values()}
+    names = {_dotted(name) for name in members if name.endswith(".py") and _part(name) in RUNTIME_HALF} - wrappers
+    assert {"edge_aver.runtime.model", "edge_aver.media.reference", "edge_aver.bundle.artifact"} <= names
+    _python(bare, f"import {', '.join(sorted(names))}")
+
+
+def _part(member):
+    return member.split("/")[1].removesuffix(".py")
+
+
+def _dotted(member):
+    return member.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+
+def test_declarations_are_found_by_name(bare):
+    code = """
+import json
+from edge_aver.benchmarks.suites import load_suite, suite_names
+from edge_aver.calibration.folds import fold_count
+from edge_aver.quantize import load_recipe, recipe_names
+from edge_aver.targets import load_profile, profile_names
+found = [[load(name).name for name in names()] for load, names in
+         ((load_recipe, recipe_names), (load_profile, profile_names), (load_suite, suite_names))]
+print(json.dumps([*found, fold_count("ravdess")]))
+"""
+    recipes, profiles, suites, folds = json.loads(_python(bare, code))
+    assert {"fp32", "fp16", "int8"} <= set(recipes)
+    assert {"onnxruntime-cpu", "openvino-cpu"} <= set(profiles)
+    assert {"smoke", "quick", "full"} <= set(suites)
+    assert folds == 5
+
+
+def test_the_version_is_told(bare, tmp_path):
+    assert _run(bare / "edge-aver", "--version", cwd=tmp_path).stdout == f"edge-aver {__version__}\n"
+
+
+def test_targets_and_doctor_say_what_to_install(bare, tmp_path):
+    wide = {"COLUMNS": "200"}
+    targets = _run(bare / "edge-aver", "targets", cwd=tmp_path, **wide).stdout
+    doctor = _run(bare / "edge-aver", "doctor", cwd=tmp_path, **wide).stdout
+    for entry in RUNTIMES.values():
+        assert f"pip install 'edge-aver[{entry.extra}]'" in targets
+        assert f"pip install 'edge-aver[{entry.extra}]'" in doctor
+    assert "pip install 'edge-aver[reference]'" in doctor
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("run", "x.mp4"), "reference"),
+        (("prepare", "--corpus", "ravdess", "--data", "."), "reference"),
+        (("train", "--arch", "sa"), "torch"),
+        (("export", "--arch", "sa", "--precision", "int8"), "export"),
+        (("report",), "report"),
+    ],
+)
+def test_what_needs_an_extra_names_it_in_one_line(bare, tmp_path, arguments, extra):
+    done = _run(bare / "edge-aver", *arguments, cwd=tmp_path, status=1)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(f"pip install 'edge-aver[{extra}]'")
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def _python(bare, code):
+    # Isolated: neither the checkout nor the caller's paths are on it.
+    return _run(bare / "python", "-I", "-c", code).stdout
+
+
+def _run(*command, cwd=None, status=0, **variables):
+    environment = {name: value for name, value in os.environ.items() if name not in _PYTHON_VARIABLES} | variables
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd, env=environment)
+    assert done.returncode == status, f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}"
+    return done
