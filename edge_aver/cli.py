@@ -43,7 +43,10 @@ def main() -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        status = int(app(arguments, prog_name="edge-aver", standalone_mode=False) or 0)
+        if status == _INTERRUPTED:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
+        return status
     except EdgeAverError as error:
         return _fail(str(error), error.exit_status)
     except (KeyboardInterrupt, typer.Abort):
@@ -228,7 +231,7 @@ def export(
 
 @app.command()
 def run(
-    clip: Annotated[Path, typer.Argument(help="A media file with a face and a voice.")],
+    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A media file with a face and a voice.")],
     target: TargetOption = None,
     precision: PrecisionOption = None,
     arch: ArchFilter = None,
