@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.bundle import Artifact, find_artifacts, open_artifact
-from edge_aver.errors import ArtifactError
+from edge_aver.errors import ArtifactError, TargetError
 from edge_aver.media.clip import FrontEnd, load_front_end, require_face
 from edge_aver.targets import RUNTIMES, runtime_module
 
@@ -111,6 +111,7 @@ class Model:
         Raises:
             ClipError: no clip can be made of it.
             NoFaceError: no frame shows a face.
+            TargetError: the runtime gave logits that are not finite.
         """
         source = Path(source) if isinstance(source, str) else source
         front_end = self.front_end
@@ -120,6 +121,10 @@ class Model:
         network_started = time.perf_counter()
         logits = self.predict_tensors(clip.faces[None], clip.audio[None])[0]
         ended = time.perf_counter()
+        if not np.isfinite(logits).all():
+            raise TargetError(
+                f"{self.artifact.path}: {self.artifact.runtime} gave logits that are not finite: {logits}"
+            )
         probabilities = _softmax(logits)
         labels = self.artifact.spec.labels
         return Prediction(

@@ -79,7 +79,7 @@ class OvRunner:
         """Run once; see `Runner.infer`."""
         with self._lock:
             results = self._request.infer(dict(feed), share_inputs=True)
-            return {name: results[i].copy() for i, name in enumerate(self._names)}
+            return {name: results[i] for i, name in enumerate(self._names)}
 
     def __enter__(self) -> "OvRunner":
         return self

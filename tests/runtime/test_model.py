@@ -8,7 +8,7 @@ from runtime_models import SPEC, example_feed, expected_logits, tiny_artifact
 
 from edge_aver import runtime
 from edge_aver.bundle import sidecar_path
-from edge_aver.errors import ArtifactError, ClipError, MissingLibraryError, NoFaceError
+from edge_aver.errors import ArtifactError, ClipError, MissingLibraryError, NoFaceError, TargetError
 from edge_aver.media.clip import ClipTensors
 from edge_aver.runtime import model as module
 from edge_aver.spec import LABELS, Preprocessing
@@ -22,8 +22,8 @@ class FakeFrontEnd:
 
     name = "fake"
 
-    def __init__(self, *, faces_found=15, error=None):
-        self.faces_found, self.error, self.asked = faces_found, error, []
+    def __init__(self, *, faces_found=15, loudness=1.0, error=None):
+        self.faces_found, self.loudness, self.error, self.asked = faces_found, loudness, error, []
 
     def __call__(self, source, *, start_s=0.0):
         self.asked.append((source, start_s))
@@ -32,7 +32,7 @@ class FakeFrontEnd:
         feed = example_feed(1)
         return ClipTensors(
             faces=feed["faces"][0],
-            audio=feed["audio"][0],
+            audio=feed["audio"][0] * np.float32(self.loudness),
             face_found=np.arange(15) < self.faces_found,
             stages_s={"decode": 0.0, "faces": 0.0, "audio": 0.0},
         )
@@ -95,6 +95,21 @@ def test_a_clip_becomes_a_label_with_the_probabilities_of_its_logits(artifact, f
     assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
     assert prediction.label == LABELS[int(logits.argmax())]
     assert prediction.face_found == (True,) * 14 + (False,)
+
+
+def test_large_logits_are_probabilities_too(artifact, front_end):
+    front_end(FakeFrontEnd(loudness=1e4))
+    with runtime.load(artifact.path) as loaded:
+        prediction = loaded.predict("clip.mp4")
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
+    assert prediction.probabilities[prediction.label] > 0.99
+
+
+def test_logits_that_are_not_finite_are_no_emotion(artifact, front_end):
+    front_end(FakeFrontEnd(loudness=float("nan")))
+    with runtime.load(artifact.path) as loaded, pytest.raises(TargetError, match="not finite") as caught:
+        loaded.predict("clip.mp4")
+    assert "\n" not in str(caught.value)
 
 
 def test_every_stage_is_timed_within_the_whole(artifact, front_end):
