@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from timm.layers import BatchNormAct2d
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edge_aver.console import progress
@@ -21,7 +21,9 @@ from edge_aver.models.network import AverNetwork
 
 __all__ = ["frame_features", "module_digest"]
 
-Encode = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+Frames = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+Encode = Callable[[Frames], Features]
 
 
 def frame_features(
@@ -46,7 +48,7 @@ def frame_features(
     paths = {identifier: folder / f"{digests[identifier]}.npy" for identifier in ids}
     missing = [identifier for identifier, path in paths.items() if not path.is_file()]
     if missing:
-        encode = _encoder(network)
+        encode = _encoder(network, store.preprocessing.face_size_px)
         with progress("Encoding faces", len(missing)) as advance:
             for identifier in missing:
                 _save(paths[identifier], encode(store.load(identifier).faces))
@@ -64,16 +66,24 @@ def module_digest(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _encoder(network: AverNetwork) -> Encode:
+def _encoder(network: AverNetwork, side: int) -> Encode:
     device = next(network.parameters()).device
     encoder = deepcopy(network.frame_encoder).eval()
     _fuse_norms(encoder)
 
-    def encode(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def forward(frames: Frames) -> Features:
         with torch.inference_mode():
-            pooled: Tensor = encoder.pooled(torch.from_numpy(frames).to(device))
-            features: npt.NDArray[np.float32] = pooled.cpu().numpy()
-            return features
+            pooled: Features = encoder.pooled(torch.from_numpy(frames).to(device)).cpu().numpy()
+            return pooled
+
+    black = forward(np.zeros((1, side, side, 3), np.uint8))
+
+    def encode(frames: Frames) -> Features:
+        shown = frames.any(axis=(1, 2, 3))
+        features = np.repeat(black, len(frames), axis=0)
+        if shown.any():
+            features[shown] = forward(frames[shown])
+        return features
 
     return encode
 

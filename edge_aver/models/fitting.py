@@ -195,7 +195,7 @@ class _Run:
                 logits, labels = examples.logits(part), examples.labels[part]
                 loss = cross_entropy(logits, labels, reduction="sum")
                 torch.autograd.backward(loss / len(batch))
-                total += _finite(float(loss), number)
+                total += _finite(loss.item(), number)
                 correct += int((logits.argmax(dim=1) == labels).sum())
             nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip_norm)
             self.optimiser.step()
@@ -208,7 +208,7 @@ def _evaluate(plan: TrainingPlan, network: AverNetwork, examples: Examples) -> t
     with torch.inference_mode():
         for part in torch.split(torch.arange(count), plan.part_size):
             logits, labels = examples.logits(part), examples.labels[part]
-            total += float(cross_entropy(logits, labels, reduction="sum"))
+            total += cross_entropy(logits, labels, reduction="sum").item()
             correct += int((logits.argmax(dim=1) == labels).sum())
     return _finite(total / count, None), correct / count
 
