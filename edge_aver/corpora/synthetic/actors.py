@@ -104,7 +104,7 @@ def _looks(rng: np.random.Generator, woman: npt.NDArray[np.bool_], variation: Va
         clothes=rng.uniform(20, 190, (count, 3)).astype(np.float32),
         backdrop=between(190, 240)[:, None] + rng.uniform(-8, 8, (count, 3)).astype(np.float32),
         resting=face_noise(rng, count, variation.resting_face_sd),
-        face_width=between(0.70, 0.80) - 0.02 * woman.astype(np.float32),
+        face_width=between(0.72, 0.82) - 0.02 * woman.astype(np.float32),
         jaw=between(0.12, 0.24) + 0.03 * woman.astype(np.float32),
         eye_spacing=between(0.30, 0.35),
         eye_size=between(0.145, 0.18) + 0.01 * woman.astype(np.float32),

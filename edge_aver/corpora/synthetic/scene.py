@@ -35,7 +35,7 @@ class Staging:
 def stage(rng: np.random.Generator) -> Staging:
     """Place camera and light, a little different in each clip."""
     return Staging(
-        unit_px=float(rng.uniform(62, 69)),
+        unit_px=float(rng.uniform(57, 63)),
         centre_px=(WIDTH_PX / 2 + float(rng.normal(0, 4)), 108 + float(rng.normal(0, 2))),
         light=Light(side=rng.uniform(-1, 1, 1), level=rng.uniform(0.85, 1.08, 1)),
     )
