@@ -112,6 +112,23 @@ def test_the_process_answers_with_json_alone(tiny: tuple[Artifact, Path]) -> Non
     assert run["after_queries"]["peak_bytes"] >= run["after_load"]["resident_bytes"] > 1_000_000
 
 
+def test_what_libraries_print_stays_out_of_the_answer() -> None:
+    code = (
+        "import os; from edge_aver.benchmarks import worker;"
+        "worker.perform = lambda _: (os.write(1, b'noise'), print('noise'), worker.EndToEndAnswer())[-1];"
+        "worker.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input='{"case": "end_to_end", "artifact": "a", "store": "s"}',
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {"queries": []}
+    assert done.stderr.count("noise") == 2
+
+
 def test_a_persons_mistake_is_an_answer(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:
     done = _ask_process({"case": "accuracy", "artifact": str(tmp_path / "gone.onnx"), "store": str(tiny[1])})
     assert done.returncode == 0
