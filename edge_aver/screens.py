@@ -31,14 +31,16 @@ __all__ = [
 ]
 
 _BAR_WIDTH = 30
+_WORST = 5
 
 
 def show_prepared(summary: "PrepareSummary", json_path: str | None) -> None:
-    """One line for each refused file and why, then the totals and the clips with missing faces."""
+    """One line for each refused file and why, the clips that miss most faces, and the totals."""
     for refusal in summary.refused:
         say(f"refused: {refusal.path}: {refusal.reason}")
-    for clip, missing in summary.clips_with_missing_faces:
-        say(f"no face in {missing} of its frames: {clip}")
+    if missing := sorted(summary.clips_with_missing_faces, key=lambda item: -item[1]):
+        worst = ", ".join(f"{clip} ({frames})" for clip, frames in missing[:_WORST])
+        say(f"{len(missing)} clips have frames without a face, padding after their end included; most: {worst}")
     totals = f"{summary.prepared} clips prepared, {summary.reused} already there, {len(summary.refused)} refused"
     _emit(totals, asdict(summary), json_path)
 

@@ -228,7 +228,7 @@ def test_an_interrupted_prepare_leaves_whole_clips_and_goes_on(edge_aver, tmp_pa
         start_new_session=True,
     )
     store = tmp_path / "workspace" / "prepared" / "ravdess"
-    while not list(store.rglob("*.npz")) and process.poll() is None:
+    while not list((store / "clips").glob("*.npz")) and process.poll() is None:
         time.sleep(0.05)
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     out, err = process.communicate(timeout=60)
