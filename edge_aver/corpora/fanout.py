@@ -3,8 +3,9 @@
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from edge_aver.errors import CorpusError
@@ -73,7 +74,8 @@ class _Crew(Generic[J, R]):
     def submit(self, job: J) -> None:
         """Hand over one job."""
         try:
-            future = self._executor.submit(self._task, job)
+            with _interrupts_held():
+                future = self._executor.submit(self._task, job)
         except BrokenExecutor as error:  # it broke while nothing was under way
             future = Future()
             future.set_exception(error)
@@ -103,17 +105,30 @@ class _Crew(Generic[J, R]):
             for future in self.running:
                 future.cancel()
             return
-        self._executor.shutdown(wait=False, cancel_futures=True)
         if self.running:
             for child in set(multiprocessing.active_children()) - self._strangers:
                 child.terminate()
-        self._executor.shutdown()
+        # Waits, but only for the thread that minds the workers: one left behind complains when the interpreter ends.
+        self._executor.shutdown(cancel_futures=True)
 
     def _renew(self) -> None:
         if self._given is not None:
             raise CorpusError("the executor given broke while clips were under way; finished ones are kept: run again")
         self._executor.shutdown()
         self._executor = local_executor(self._workers)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let processes that start meanwhile inherit a mask, or Ctrl-C would find them before `_ignore_interrupt` runs."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ignore_interrupt() -> None:

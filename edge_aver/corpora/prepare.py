@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from edge_aver.console import progress
+from edge_aver.console import Advance, progress
 from edge_aver.corpora.fanout import fan_out
 from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
@@ -75,24 +76,14 @@ def prepare(
         OSError: the store cannot be written (a full disk).
     """
     store = PreparedStore.create(folder, corpus, constants or Preprocessing(), front_end)
-    records: list[ClipRecord] = []
-    refused = list(refusals)
-    workers = workers or _cores()
     try:
         with progress(f"prepare {corpus}", len(clips)) as advance:
             jobs, reused, unreadable = _sort_out(store, clips)
-            refused += unreadable
             advance(len(clips) - len(jobs))
-            for job, result in fan_out(_prepare_one, jobs, workers=min(workers, max(1, len(jobs))), executor=executor):
-                if isinstance(result, ClipRecord):
-                    records.append(result)
-                else:
-                    refused.append(result or _death(job))
-                    store.path(job.clip.id).unlink(missing_ok=True)  # made of what the file held before
-                advance(note=job.clip.id)
+            records, bad = _work(store, jobs, workers or _cores(), executor, advance)
     finally:
         store.remove_temporaries()
-    return _summary(store, records, reused, refused)
+    return _summary(store, records, reused, [*refusals, *unreadable, *bad])
 
 
 def _sort_out(store: PreparedStore, clips: Sequence[SourceClip]) -> tuple[list[_Job], list[ClipRecord], list[Refusal]]:
@@ -136,6 +127,23 @@ def _finished(job: _Job) -> ClipRecord | None:
     )
 
 
+def _work(
+    store: PreparedStore, jobs: list[_Job], workers: int, executor: Executor | None, advance: Advance
+) -> tuple[list[ClipRecord], list[Refusal]]:
+    """Do all jobs; their workers are gone when this ends, however it ends."""
+    records: list[ClipRecord] = []
+    refused: list[Refusal] = []
+    with closing(fan_out(_prepare_one, jobs, workers=min(workers, max(1, len(jobs))), executor=executor)) as results:
+        for job, result in results:
+            if isinstance(result, ClipRecord):
+                records.append(result)
+            else:
+                refused.append(result or _death(job))
+                store.path(job.clip.id).unlink(missing_ok=True)  # made of what the file held before
+            advance(note=job.clip.id)
+    return records, refused
+
+
 def _prepare_one(job: _Job) -> ClipRecord | Refusal:
     """What a worker does: one clip into the store, or the reason why not."""
     path = job.clip.path
@@ -171,6 +179,7 @@ def _cores() -> int:
 def _summary(
     store: PreparedStore, records: list[ClipRecord], reused: list[ClipRecord], refused: list[Refusal]
 ) -> PrepareSummary:
+    refused = sorted(refused, key=lambda refusal: str(refusal.path))
     if not records and not reused:
         first = f"; the first, {refused[0].path}: {refused[0].reason}" if refused else ""
         raise CorpusError(f"{store.folder}: none of {len(refused)} files could be prepared{first}")
@@ -181,6 +190,6 @@ def _summary(
     return PrepareSummary(
         prepared=len(records),
         reused=len(reused),
-        refused=tuple(sorted(refused, key=lambda refusal: str(refusal.path))),
+        refused=tuple(refused),
         clips_with_missing_faces=tuple((name, count) for name, count in missing.items() if count),
     )

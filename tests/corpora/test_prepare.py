@@ -188,16 +188,17 @@ def test_a_given_executor_that_breaks_is_an_error_that_says_to_run_again(tmp_pat
 
 
 INTERRUPTED = """
-import sys
+import importlib, sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-import fake_front_end
 from edge_aver.corpora import fanout
 from edge_aver.corpora.prepare import prepare
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.spec import Preprocessing
-from test_prepare import processes
 
-fanout.local_executor = processes
+install = importlib.import_module(sys.argv[2]).install
+fanout.local_executor = lambda workers: ProcessPoolExecutor(workers, get_context("spawn"), install)
 folder = Path(sys.argv[1])
 clips = [SourceClip(id=p.stem, label=0, actor=1, path=p) for p in sorted((folder / "in").glob("*.mp4"))]
 try:
@@ -208,30 +209,60 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_ends_at_once_quietly_and_the_next_run_continues(tmp_path):
-    clips = corpus(tmp_path / "in", a=b"one", b=b"slow", c=b"slow", d=b"four")
-    paths = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([*paths, os.getcwd()])},  # noqa: PTH109
+def start_interruptible(folder, initializer="fake_front_end"):
+    paths = [str(Path(__file__).parent.parent), str(folder), str(Path.cwd())]
+    return subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(folder), initializer],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def interrupt(process):
+    """Ctrl-C as a terminal gives it: to every process. The slow clips would take ten minutes."""
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_ends_at_once_quietly_and_the_next_run_continues(tmp_path):
+    clips = corpus(tmp_path / "in", a=b"one", b=b"slow", c=b"slow", d=b"four")
+    process = start_interruptible(tmp_path)
     while not all((tmp_path / "in" / f"{name}.started").exists() for name in "bc"):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
-    _, errors = process.communicate(timeout=60)  # the slow clips would take ten minutes
-    assert process.returncode == 130
-    assert "Traceback" not in errors
+    interrupt(process)
     assert [path.name for path in (tmp_path / "out" / "clips").iterdir()] == ["a.npz"]
     corpus(tmp_path / "in", b=b"two", c=b"three")
     summary = run(clips, tmp_path / "out")
     assert (summary.prepared, summary.reused) == (3, 1)
 
 
+SLOW_START = """
+import multiprocessing, pathlib, time
+from fake_front_end import install
+if multiprocessing.parent_process():
+    pathlib.Path(__file__).with_suffix(".started").touch()
+    time.sleep(600)
+"""
+
+
+def test_ctrl_c_while_workers_start_is_as_quiet(tmp_path):
+    corpus(tmp_path / "in", a=b"one", b=b"two")
+    (tmp_path / "slow_start.py").write_text(SLOW_START)
+    process = start_interruptible(tmp_path, initializer="slow_start")
+    while not (tmp_path / "slow_start.started").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    interrupt(process)
+
+
 def test_real_clips_go_through_worker_processes(test_data, tmp_path):
+    pytest.importorskip("facenet_pytorch")
+    pytest.importorskip("librosa")
     clips, refusals = find_clips(test_data / "ravdess")
     bad = tmp_path / "01-01-01-01-01-01-09.mp4"
     bad.write_bytes(clips[1].path.read_bytes()[:500_000])
