@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from edge_aver.corpora.synthetic.actors import Looks, strangers
 from edge_aver.corpora.synthetic.canvas import blank, column
-from edge_aver.corpora.synthetic.cues import Array, perform_faces
+from edge_aver.corpora.synthetic.cues import FACE_CUES, Array, perform_faces
 from edge_aver.corpora.synthetic.face import Light, draw_features, draw_head
 from edge_aver.spec import LABELS
 
@@ -33,7 +33,7 @@ def draw_faces(count: int, *, size_px: int, seed: int) -> tuple[npt.NDArray[np.u
     looks = strangers(seed, count)
     moment = rng.uniform(0.5, 1.0, count)[:, None].astype(np.float32)
     cues = looks.resting + moment * perform_faces(rng, labels)
-    cues[:, 6] += np.where(rng.random(count) < 0.5, rng.uniform(0, 0.4, count), 0)
+    cues[:, FACE_CUES.index("mouth_open")] += np.where(rng.random(count) < 0.5, rng.uniform(0, 0.4, count), 0)
     pictures = np.empty((count, size_px, size_px, 3), dtype=np.uint8)
     for start in range(0, count, _CHUNK):
         part = slice(start, min(start + _CHUNK, count))
@@ -56,7 +56,9 @@ def _draw(rng: np.random.Generator, looks: Looks, cues: Array, size_px: int) -> 
     canvas = blank(x=x, y=y, unit_px=size_px / (2 * _CROP_HALF))
     canvas.paint(looks.backdrop, np.ones_like(x))
     draw_head(canvas, looks, Light(side=rng.uniform(-1, 1, count), level=rng.uniform(0.8, 1.1, count)))
-    turned = canvas.shifted(rng.normal(0, 0.03, count), rng.normal(0, 0.025, count) + 0.05 * cues[:, -1])
+    turned = canvas.shifted(
+        rng.normal(0, 0.03, count), rng.normal(0, 0.025, count) + 0.05 * cues[:, FACE_CUES.index("head_drop")]
+    )
     draw_features(turned, looks, cues)
     pixels = canvas.pixels[:3] + rng.normal(0, 2.5, canvas.pixels[:3].shape).astype(np.float32)
     return np.moveaxis(np.clip(pixels, 0, 255), 0, -1).astype(np.uint8)
