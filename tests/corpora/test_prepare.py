@@ -242,11 +242,16 @@ def test_ctrl_c_ends_at_once_quietly_and_the_next_run_continues(tmp_path):
 
 
 SLOW_START = """
-import multiprocessing, pathlib, time
-from fake_front_end import install
-if multiprocessing.parent_process():
-    pathlib.Path(__file__).with_suffix(".started").touch()
+import os, pathlib, time
+
+if "WORKER" in os.environ:
+    pathlib.Path(__file__).with_name(f"{os.getpid()}.worker").touch()
     time.sleep(600)
+os.environ["WORKER"] = "what this process starts from now on"
+
+
+def install():
+    pass
 """
 
 
@@ -254,9 +259,11 @@ def test_ctrl_c_while_workers_start_is_as_quiet(tmp_path):
     corpus(tmp_path / "in", a=b"one", b=b"two")
     (tmp_path / "slow_start.py").write_text(SLOW_START)
     process = start_interruptible(tmp_path, initializer="slow_start")
-    while not (tmp_path / "slow_start.started").exists():
+    while not (started := list(tmp_path.glob("*.worker"))):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
+    os.kill(int(started[0].stem), signal.SIGINT)  # a little sooner than the process that would end it
+    time.sleep(0.2)
     interrupt(process)
 
 
