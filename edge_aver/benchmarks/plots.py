@@ -81,7 +81,8 @@ def accuracy_intervals(summaries: Sequence[Summary], *, name: str, note: str | N
             wide, narrow = accuracy.interval_98, accuracy.interval_95
             axes.plot([100 * wide.low, 100 * wide.high], [row, row], color=colour, linewidth=1.3)
             axes.plot([100 * narrow.low, 100 * narrow.high], [row, row], color=colour, linewidth=4.5)
-            axes.plot(100 * accuracy.rate, row, marker, color=_PAPER, markeredgecolor=colour, markersize=7)
+            look = {"markersize": 7, "markeredgecolor": colour, "clip_on": False}
+            axes.plot(100 * accuracy.rate, row, marker, color=_PAPER, **look)
         _name_rows(axes, summaries)
         _mark_chance(axes, summaries)
         axes.set_xlabel("accuracy, % (dotted: chance)")
@@ -150,7 +151,7 @@ def stage_waterfall(summaries: Sequence[Summary], *, name: str) -> str:
             start = 0.0
             for stage, colour in zip(stages, _SERIES, strict=False):
                 width = 1e3 * summary.stages_s.get(stage, 0.0)
-                axes.barh(row, width, left=start, height=0.55, color=colour, edgecolor=_PAPER, linewidth=0.8)
+                axes.barh(row, width, left=start, height=0.55, color=colour, edgecolor=_PAPER, linewidth=0.3)
                 start += width
             axes.text(start, row, f" {milliseconds(start / 1e3)}", va="center", fontsize="small")
         _name_rows(axes, summaries)
