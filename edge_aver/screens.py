@@ -87,11 +87,12 @@ def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", js
 
 def show_results(results: Sequence["Result"], json_path: str | None) -> None:
     """The table of results."""
+    from edge_aver.benchmarks.results import document
     from edge_aver.benchmarks.tables import print_results
 
     if json_path != "-":
         print_results(Console(), results)
-    _write_json([asdict(result) for result in results], json_path)
+    _write_json([document(result) for result in results], json_path)
 
 
 def show_demo(outcome: "DemoOutcome") -> None:
