@@ -51,9 +51,8 @@ def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:
     lines = [f"{trained.path} ({trained.epochs} epochs)"]
     if parameters is not None:
         lines.append(f"parameters: {parameters.deployed:,} deployed, {parameters.paper:,} counted as the paper does")
-    lines.append(f"validation accuracy {trained.validation_accuracy:.2%}")
-    if trained.test_accuracy is not None:
-        lines.append(f"test accuracy {trained.test_accuracy:.2%}")
+    lines.append(f"accuracy {trained.validation_accuracy:.1%} on the validation actors that chose the weights")
+    lines.append("accuracy on test actors, with its interval: export, then edge-aver benchmark")
     _emit("\n".join([*lines, *_note(trained.spec.note)]), {**asdict(trained), "path": str(trained.path)}, json_path)
 
 

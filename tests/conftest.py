@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_aver.workspace import Workspace
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -21,3 +23,19 @@ def test_data() -> Path:
     if not (folder / "ravdess").is_dir():
         pytest.skip(f"no real clips at {folder}: set EDGE_AVER_TEST_DATA to a folder with ravdess/Actor_XX/*.mp4")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with a prepared synthetic store and a trained `sa` checkpoint; read it, do not write into it."""
+    trained = pytest.importorskip("trained", reason="needs the extras that train")
+    return trained.make_workspace(tmp_path_factory.mktemp("trained") / "workspace")
+
+
+@pytest.fixture(scope="session")
+def exported_workspace(trained_workspace: Workspace) -> Workspace:
+    """The same, with the artifacts of `edge-aver export --arch sa --precision int8` for both CPU targets."""
+    from edge_aver import cli
+
+    assert cli._run(["export", "--arch", "sa", "--precision", "int8", "--workspace", str(trained_workspace.root)]) == 0
+    return trained_workspace

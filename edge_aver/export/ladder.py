@@ -55,14 +55,20 @@ class Ladder:
         self._logits = np.concatenate([_torch_logits(self._network, feed) for feed in self._feeds])
         self._blocks: Mapping[str, str] = {}
 
-    def check_onnx(self, step: str, path: Path, limits: ParityLimits) -> ParityStep:
-        """Run an ONNX file as it stands, graph optimizations off.
+    def check_onnx(self, step: str, path: Path, limits: ParityLimits, *, exact: bool = False) -> ParityStep:
+        """Run an ONNX file with ONNX Runtime.
+
+        Args:
+            step: name of the step.
+            path: the file.
+            limits: it must keep.
+            exact: graph optimizations off; a Q/DQ graph means its emulation, not what 8-bit kernels make of it.
 
         Raises:
             ParityError: outside the limits.
         """
         self._blocks = read_blocks(path) or self._blocks
-        return self._check(step, runtime_module("onnxruntime"), path, limits, exact=True)
+        return self._check(step, runtime_module("onnxruntime"), path, limits, exact=exact)
 
     def check_engine(self, step: str, runtime: RuntimeModule, path: Path, limits: ParityLimits) -> ParityStep:
         """Run what a target was built, as it will run there.

@@ -144,7 +144,7 @@ def _export_one(
     lowered = lower(graph.path, folder, recipe, profile.runtime, feeds)
     steps = graph.steps
     if lowered.suffix == ".onnx" and lowered != graph.path:
-        steps = (*steps, ladder.check_onnx("quantized", lowered, recipe.parity))
+        steps = (*steps, ladder.check_onnx("quantized", lowered, recipe.parity, exact=True))
     advance(note=f"{recipe.name} for {profile.name}: lowered")
     spec = _spec(request.checkpoint, recipe, manifest)
     name = artifact_name(spec, recipe, profile)

@@ -74,18 +74,18 @@ class ClipExamples:
 
 
 def records_by_part(store: PreparedStore, fold: Fold) -> dict[str, tuple[ClipRecord, ...]]:
-    """The records of each part of a fold: `train`, `validation`, `test` (which may lack actors).
+    """The records of the parts that a training sees: `train` and `validation`. Test actors are left to benchmarks.
 
     Raises:
         TrainingError: the store is of another corpus, or lacks a training or validation actor.
     """
     if store.corpus != fold.corpus:
         raise TrainingError(f"the prepared store holds {store.corpus} clips, fold {fold.index} is one of {fold.corpus}")
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    parts = {"train": fold.train, "validation": fold.validation}
     records = store.records()
     present = {record.actor for record in records}
-    for part in ("train", "validation"):
-        if missing := [actor for actor in parts[part] if actor not in present]:
+    for part, actors in parts.items():
+        if missing := [actor for actor in actors if actor not in present]:
             raise TrainingError(
                 f"the prepared {store.corpus} store lacks {part} actors {', '.join(map(str, missing))} "
                 f"of fold {fold.index}; prepare their clips first"

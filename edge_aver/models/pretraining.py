@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, interpolate
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, interpolate, mse_loss
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -28,13 +29,21 @@ _CROP_SHARE = 0.625
 _CROP_CENTRE_Y = 0.62
 _CROP_JITTER = 0.05
 _NORM_BATCHES = 8
+_SMALLEST_STD = 1e-3
 _NORM_BATCH = 16
 
 
 def pretrain_backbone(
-    faces: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], *, out: Path, steps: int, batch: int, seed: int = 0
+    faces: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    cues: npt.NDArray[np.float32],
+    *,
+    out: Path,
+    steps: int,
+    batch: int,
+    seed: int = 0,
 ) -> Path:
-    """Teach a random backbone expressions, with a temporary classifier, and write its weights.
+    """Teach a random backbone expressions, with a temporary head, and write its weights.
 
     This is no protocol of the paper: AdamW on one cycle, on the middle of small faces (brows, eyes, mouth), so that
     two cores learn something within a minute or so. Batch norms are then measured anew on whole faces at the size
@@ -43,6 +52,8 @@ def pretrain_backbone(
     Args:
         faces: (M, s, s, 3) uint8 RGB, s at least 64.
         labels: (M,) int64, indices into LABELS.
+        cues: (M, C) float32, what was drawn (how far brows, eyes and mouth moved): learned beside the labels, since
+            a number for each feature of the face says more than one label for all of them.
         out: safetensors file to write, for `--backbone-weights`.
         steps: optimiser steps.
         batch: faces a step.
@@ -59,7 +70,8 @@ def pretrain_backbone(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = FrameEncoder()
-        _fit(encoder, torch.from_numpy(faces), torch.from_numpy(labels), steps, batch)
+        lessons = _Lessons(torch.from_numpy(faces), torch.from_numpy(labels), _standardised(torch.from_numpy(cues)))
+        _fit(encoder, lessons, steps, batch)
         _measure_norms(encoder, torch.from_numpy(faces))
     state = {name: tensor.contiguous() for name, tensor in encoder.backbone.state_dict().items()}
     with atomic_path(out) as temporary:
@@ -67,18 +79,31 @@ def pretrain_backbone(
     return out
 
 
-def _fit(encoder: FrameEncoder, faces: Tensor, labels: Tensor, steps: int, batch: int) -> None:
+class _Lessons(NamedTuple):
+    faces: Tensor
+    labels: Tensor
+    cues: Tensor
+
+
+def _standardised(cues: Tensor) -> Tensor:
+    return (cues - cues.mean(dim=0)) / cues.std(dim=0).clamp(min=_SMALLEST_STD)
+
+
+def _fit(encoder: FrameEncoder, lessons: _Lessons, steps: int, batch: int) -> None:
     _start_shallow(encoder.backbone)
+    head = nn.Linear(FEATURES, len(LABELS) + lessons.cues.shape[1])
     # Many times faster than contiguous tensors where feature maps are this small.
-    model = nn.ModuleList([encoder.backbone, nn.Linear(FEATURES, len(LABELS))]).to(memory_format=torch.channels_last)
+    model = nn.ModuleList([encoder.backbone, head]).to(memory_format=torch.channels_last)
     optimiser = AdamW(model.parameters(), lr=_LEARNING_RATE, betas=_BETAS, weight_decay=_WEIGHT_DECAY)
     schedule = OneCycleLR(optimiser, _LEARNING_RATE, total_steps=steps, pct_start=0.2)
     model.train()
     with progress("Pretraining the backbone", steps) as advance:
-        for positions in _batches(len(faces), batch, steps):
-            pixels = _normalise(encoder, _augment(faces[positions]))
-            logits = model[1](adaptive_avg_pool2d(model[0](pixels), 1).flatten(1))
-            loss = cross_entropy(logits, labels[positions], label_smoothing=0.05)
+        for positions in _batches(len(lessons.faces), batch, steps):
+            pixels = _normalise(encoder, _augment(lessons.faces[positions]))
+            answers = head(adaptive_avg_pool2d(encoder.backbone(pixels), 1).flatten(1))
+            logits, moved = answers.split([len(LABELS), lessons.cues.shape[1]], dim=1)
+            loss = cross_entropy(logits, lessons.labels[positions], label_smoothing=0.05)
+            loss = loss + mse_loss(moved, lessons.cues[positions])
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()

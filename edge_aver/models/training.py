@@ -31,14 +31,12 @@ class TrainedNetwork:
         spec: the ModelSpec in it.
         history: one entry an epoch; it also stands beside the checkpoint as `<stem>.history.json`.
         validation_accuracy: of the kept weights, from 0 to 1.
-        test_accuracy: of the kept weights on the test actors; None where the store has no clip of theirs.
     """
 
     path: Path
     spec: ModelSpec
     history: tuple[Epoch, ...]
     validation_accuracy: float
-    test_accuracy: float | None
 
     @property
     def epochs(self) -> int:
@@ -76,7 +74,7 @@ def train(
     network.fusion.set_audio_normalisation(*audio_statistics(store, parts["train"]))
     spec = _describe(network, plan, fold, provenance)
     key = _run_key(plan, network, parts)
-    examples = {part: _examples(plan, network, store, records, cache) for part, records in parts.items() if records}
+    examples = {part: _examples(plan, network, store, records, cache) for part, records in parts.items()}
     state_path = cache / "training" / f"{Path(checkpoint_name(spec)).stem}.pt"
     history = fit(plan, network, examples["train"], examples["validation"], state_path=state_path, key=key)
     trained = TrainedNetwork(
@@ -84,7 +82,6 @@ def train(
         spec=spec,
         history=history,
         validation_accuracy=accuracy(plan, network, examples["validation"]),
-        test_accuracy=accuracy(plan, network, examples["test"]) if "test" in examples else None,
     )
     save_checkpoint(trained.path, network, spec)
     write_text(trained.path.with_suffix(".history.json"), json_text([asdict(epoch) for epoch in history]))

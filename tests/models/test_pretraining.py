@@ -11,7 +11,7 @@ from edge_aver.errors import TrainingError
 from edge_aver.models.backbone import build_backbone, load_backbone_weights
 from edge_aver.models.pretraining import pretrain_backbone
 
-Faces = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+Faces = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,8 @@ def faces() -> Faces:
     """The brightness of the middle tells the label."""
     labels = np.arange(32) % 4
     noise = np.random.default_rng(0).integers(0, 40, (32, 64, 64, 3))
-    return (noise + 60 * labels[:, None, None, None]).astype(np.uint8), labels.astype(np.int64)
+    faces = (noise + 60 * labels[:, None, None, None]).astype(np.uint8)
+    return faces, labels.astype(np.int64), np.stack([labels, -labels], axis=1).astype(np.float32)
 
 
 def test_its_weights_load_as_a_backbone_and_tell_labels_apart(faces: Faces, tmp_path: Path) -> None:

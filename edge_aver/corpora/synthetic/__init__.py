@@ -2,6 +2,6 @@
 
 from edge_aver.corpora.synthetic.clip import write_clip
 from edge_aver.corpora.synthetic.generate import generate_corpus
-from edge_aver.corpora.synthetic.singles import draw_faces
+from edge_aver.corpora.synthetic.singles import DrawnFaces, draw_faces
 
-__all__ = ["draw_faces", "generate_corpus", "write_clip"]
+__all__ = ["DrawnFaces", "draw_faces", "generate_corpus", "write_clip"]

@@ -40,16 +40,16 @@ class Variation:
     """
 
     strength: float = 0.9
-    strength_sd: float = 0.16
+    strength_sd: float = 0.14
     intensity_step: float = 0.12
-    face_ambiguous: float = 0.25
-    voice_ambiguous: float = 0.25
+    face_ambiguous: float = 0.18
+    voice_ambiguous: float = 0.16
     lean_min: float = 0.4
     lean_max: float = 0.9
-    face_noise_sd: float = 0.27
-    voice_noise_sd: float = 0.25
-    resting_face_sd: float = 0.2
-    resting_voice_sd: float = 0.15
+    face_noise_sd: float = 0.2
+    voice_noise_sd: float = 0.18
+    resting_face_sd: float = 0.16
+    resting_voice_sd: float = 0.13
 
 
 VARIATION = Variation()

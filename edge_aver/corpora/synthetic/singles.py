@@ -1,5 +1,7 @@
 """Single drawn faces of persons who are not the actors: what a backbone learns expressions from."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from edge_aver.corpora.synthetic.cues import FACE_CUES, Array, perform_faces
 from edge_aver.corpora.synthetic.face import Light, draw_features, draw_head
 from edge_aver.spec import LABELS
 
-__all__ = ["draw_faces"]
+__all__ = ["DrawnFaces", "draw_faces"]
 
 _FACES_STREAM = 4
 _CHUNK = 32
@@ -17,16 +19,28 @@ _CROP_HALF = 0.94
 _CROP_Y = 0.09
 
 
-def draw_faces(count: int, *, size_px: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+@dataclass(frozen=True, kw_only=True)
+class DrawnFaces:
+    """Single faces and what was drawn into them.
+
+    Attributes:
+        pictures: (N, s, s, 3) uint8 RGB.
+        labels: (N,) int64, indices of the emotions.
+        cues: (N, 10) float32, how far brows, eyes and mouth moved (FACE_CUES).
+    """
+
+    pictures: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    cues: npt.NDArray[np.float32]
+
+
+def draw_faces(count: int, *, size_px: int, seed: int) -> DrawnFaces:
     """Draw faces cropped about as a detector would, each of another person, at a random moment of a performance.
 
     Args:
         count: how many; the emotions are as even as `count` allows, in random order.
         size_px: side of the square pictures.
         seed: the same one gives the same faces.
-
-    Returns:
-        Pictures (count, size_px, size_px, 3) uint8 RGB and label indices (count,) int64.
     """
     rng = np.random.default_rng([seed, _FACES_STREAM])
     labels = rng.permutation(np.arange(count) % len(LABELS)).astype(np.int64)
@@ -38,7 +52,7 @@ def draw_faces(count: int, *, size_px: int, seed: int) -> tuple[npt.NDArray[np.u
     for start in range(0, count, _CHUNK):
         part = slice(start, min(start + _CHUNK, count))
         pictures[part] = _draw(rng, _take(looks, part), cues[part], size_px)
-    return pictures, labels
+    return DrawnFaces(pictures=pictures, labels=labels, cues=np.asarray(cues, np.float32))
 
 
 def _take(looks: Looks, part: slice) -> Looks:
