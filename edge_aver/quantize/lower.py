@@ -35,17 +35,21 @@ def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
     if runtime == "openvino":
         from edge_aver.quantize.ir import quantize_ir
 
-        quantize_ir(source, folder / "int8.xml", recipe, calibration)
-        return folder / "int8.xml"
-    quantize_qdq(source, folder / "int8.onnx", recipe, calibration)
-    return folder / "int8.onnx"
+        out = folder / f"{recipe.name}.xml"
+        quantize_ir(source, out, recipe, calibration)
+    else:
+        out = folder / f"{recipe.name}.lowered.onnx"
+        quantize_qdq(source, out, recipe, calibration)
+    return out
 
 
 def _fp16(source: Path, folder: Path, recipe: Recipe, runtime: str) -> Path:
     if runtime == "openvino":
         from edge_aver.quantize.ir import compress_ir
 
-        compress_ir(source, folder / "fp16.xml")
-        return folder / "fp16.xml"
-    convert_fp16(source, folder / "fp16.onnx", recipe)
-    return folder / "fp16.onnx"
+        out = folder / f"{recipe.name}.xml"
+        compress_ir(source, out)
+    else:
+        out = folder / f"{recipe.name}.lowered.onnx"
+        convert_fp16(source, out, recipe)
+    return out

@@ -1,5 +1,6 @@
 """Recipes: what a precision means, block by block, and the limits its parity must keep."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -87,9 +88,13 @@ def load_recipe(name: str) -> Recipe:
     """Read a recipe by shipped name or path.
 
     Raises:
-        DeclarationError: unknown name, key, block or precision; int8 without calibration.
+        DeclarationError: unknown name, key, block or precision; int8 without calibration; a name unfit for files.
     """
     declared = load(_Declared, _FOLDER, name)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", declared.name):
+        raise DeclarationError(
+            f"{name}: name {declared.name!r} is part of file names: lower-case letters, digits, - and ."
+        )
     if unknown := sorted(set(declared.blocks) - set(BLOCKS)):
         raise DeclarationError(f"{name}: unknown block {unknown[0]!r}; known: {', '.join(BLOCKS)}")
     uses = {declared.default, *declared.blocks.values()}

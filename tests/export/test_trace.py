@@ -3,19 +3,10 @@ import onnx
 import pytest
 import torch
 
-from edge_aver.export.trace import OPSET, onnx_from_torch, read_blocks
-from edge_aver.models.network import block_paths, build_network
+from edge_aver.export.trace import OPSET, read_blocks
+from edge_aver.models.network import block_paths
 from edge_aver.quantize.blocks import block_of
 from edge_aver.targets import runtime_module
-
-
-@pytest.fixture(scope="module")
-def traced(tmp_path_factory):
-    torch.manual_seed(0)
-    network = build_network("ca")
-    path = tmp_path_factory.mktemp("traced") / "ca.onnx"
-    onnx_from_torch(network, path)
-    return network, path
 
 
 def test_the_interface_is_that_of_the_design(traced):

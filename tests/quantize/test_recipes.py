@@ -50,6 +50,7 @@ def test_a_recipe_of_ones_own_is_read_by_path(tmp_path):
         ('"fp32"', '"int4"', "'int4' is not one of fp32, fp16, int8"),
         ("[calibration]\nclips = 8", "", r"need a \[calibration\] table"),
         ("clips = 8", "clip = 8", "unknown key 'clip'; known: clips, seed"),
+        ('"mine"', '"../mine"', "is part of file names"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, old, new, message):
