@@ -52,7 +52,7 @@ def checkpoint(tmp_path_factory):
     return path
 
 
-def one_error(outcome, status, *words):
+def check_error(outcome, status, *words):
     """The outcome is this exit status, nothing on standard output, and one line that says all the words."""
     got, out, err = outcome
     assert (got, out) == (status, "")
@@ -87,11 +87,11 @@ def test_run_refuses_what_is_no_clip(edge_aver, artifact, tmp_path, kind):
 
     outcome = edge_aver("run", path)
 
-    one_error(outcome, 1, str(path))
+    check_error(outcome, 1, str(path))
 
 
 def test_run_names_a_file_that_is_missing(edge_aver, artifact):
-    one_error(edge_aver("run", "nowhere.mp4"), 1, "nowhere.mp4")
+    check_error(edge_aver("run", "nowhere.mp4"), 1, "nowhere.mp4")
 
 
 def test_one_bad_clip_never_stops_a_corpus(edge_aver, tmp_path):
@@ -130,7 +130,7 @@ def test_what_is_not_there_is_named_with_the_way_to_get_it(edge_aver, tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
 
-    one_error(edge_aver(*arguments), 1, *words)
+    check_error(edge_aver(*arguments), 1, *words)
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_what_is_not_there_is_named_with_the_way_to_get_it(edge_aver, tmp_path, 
     ],
 )
 def test_a_wrong_command_line_is_a_usage_error(edge_aver, arguments, words):
-    one_error(edge_aver(*arguments), 2, *words, "--help")
+    check_error(edge_aver(*arguments), 2, *words, "--help")
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(edge_aver, checkpoint):
     outcome = edge_aver("export", "--arch", "sa", "--precision", "int8", "--checkpoint", checkpoint)
 
-    one_error(outcome, 1, checkpoint.name, "ca", "sa")
+    check_error(outcome, 1, checkpoint.name, "ca", "sa")
 
 
 @pytest.mark.parametrize("damage", ["cut", "words", "empty", "missing"])
@@ -166,7 +166,7 @@ def test_a_corrupt_checkpoint_is_refused(edge_aver, checkpoint, tmp_path, damage
     if damage in contents:
         path.write_bytes(contents[damage])
 
-    one_error(edge_aver("export", "--arch", "ca", "--precision", "int8", "--checkpoint", path), 1, path.name)
+    check_error(edge_aver("export", "--arch", "ca", "--precision", "int8", "--checkpoint", path), 1, path.name)
 
 
 def test_a_recipe_with_a_slip_is_refused(edge_aver, checkpoint, tmp_path):
@@ -175,11 +175,11 @@ def test_a_recipe_with_a_slip_is_refused(edge_aver, checkpoint, tmp_path):
 
     outcome = edge_aver("export", "--arch", "ca", "--recipe", recipe, "--checkpoint", checkpoint)
 
-    one_error(outcome, 1, "mine.toml", "unknown key 'blocs'")
+    check_error(outcome, 1, "mine.toml", "unknown key 'blocs'")
 
 
 def test_a_read_only_workspace_is_named(edge_aver):
-    one_error(edge_aver("prepare", "--corpus", "synthetic", "--workspace", "/proc/edge-aver"), 1, "/proc")
+    check_error(edge_aver("prepare", "--corpus", "synthetic", "--workspace", "/proc/edge-aver"), 1, "/proc")
 
 
 def test_a_full_disk_ends_in_one_line_and_nothing_half_written(edge_aver, artifact, tmp_path):

@@ -47,7 +47,7 @@ def test_the_traced_graph_passes(traced, ladder):
     ("weight", "block"),
     [
         ("frame_encoder.backbone.blocks.3.0.se.conv_reduce.weight", "stage3"),
-        ("fusion.audio_to_visual.key.weight", "cross_av"),
+        ("fusion.audio_to_visual.units.0.narrow.bias", "cross_av"),
         ("fusion.classifier.weight", "classifier"),
     ],
 )
