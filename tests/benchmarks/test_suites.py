@@ -8,7 +8,7 @@ from edge_aver.errors import DeclarationError
 
 
 def test_shipped_suites_hold_what_the_design_says() -> None:
-    assert set(suite_names()) == {"smoke", "quick", "full"}
+    assert set(suite_names()) == {"demo", "smoke", "quick", "full"}
     wanted = {"smoke": (64, 6.0, 12), "quick": (128, 10.0, 24), "full": (1024, 60.0, 64)}
     for name, values in wanted.items():
         suite = load_suite(name)
@@ -21,6 +21,11 @@ def test_suites_can_claim_the_percentiles_they_promise() -> None:
     assert load_suite("smoke").network_queries >= minimum_queries(0.9)
     assert load_suite("full").network_queries >= minimum_queries(0.99)
     assert load_suite("full").end_to_end_clips >= minimum_queries(0.9)
+
+
+def test_the_demo_claims_the_percentiles_that_it_prints() -> None:
+    assert load_suite("demo").network_queries >= minimum_queries(0.9)
+    assert load_suite("demo").end_to_end_clips >= minimum_queries(0.5)
 
 
 def test_unknown_suite_lists_the_known_ones() -> None:

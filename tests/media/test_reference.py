@@ -15,6 +15,9 @@ from edge_aver.media.faces import crop_face, square_box
 from edge_aver.media.reference import MtcnnDetector, ReferenceFrontEnd, librosa_steps
 from edge_aver.spec import Preprocessing
 
+pytest.importorskip("facenet_pytorch", reason="the reference front end needs the extra reference")
+pytest.importorskip("librosa", reason="the reference front end needs the extra reference")
+
 CONSTANTS = Preprocessing()
 
 
