@@ -15,7 +15,7 @@ from edge_aver import __version__, screens
 from edge_aver.declarations import shipped_names
 from edge_aver.doctor import require, targets_table
 from edge_aver.errors import EdgeAverError
-from edge_aver.spec import ARCHITECTURES
+from edge_aver.spec import ARCHITECTURES, Preprocessing
 from edge_aver.workspace import Workspace
 
 __all__ = ["app", "main"]
@@ -23,7 +23,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="edge-aver",
     help="Audiovisual emotion recognition: from PyTorch to engine files on a device, and what the trip cost.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,7 +49,7 @@ def _run(arguments: list[str]) -> int:
     except EdgeAverError as error:
         return _fail(str(error), error.exit_status)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; the same command goes on where it stopped", _INTERRUPTED)
+        return _fail("interrupted; nothing half-written is left, and what was finished is kept", _INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away; a second failure while flushing would only add noise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -104,7 +103,7 @@ _SUITES = ", ".join(shipped_names("benchmarks/suites"))
 
 WorkspaceOption = Annotated[
     Path,
-    typer.Option("--workspace", envvar="EDGE_AVER_WORKSPACE", help="Folder of everything they read and write."),
+    typer.Option("--workspace", envvar="EDGE_AVER_WORKSPACE", help="Folder of clips, checkpoints, artifacts, results."),
 ]
 ArchOption = Annotated[str, typer.Option("--arch", callback=_ARCH, metavar="ca|id|sa", help="Architecture.")]
 FoldOption = Annotated[int | None, typer.Option("--fold", min=1, help="Subject-independent fold, from 1.")]
@@ -124,10 +123,13 @@ _WORKSPACE = Path("workspace")
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     if version:
         print(f"edge-aver {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -184,7 +186,7 @@ def train(
     )
     trained = train_network(
         plan,
-        PreparedStore.open(place.prepared(corpus)),
+        PreparedStore.open(place.prepared(corpus), Preprocessing()),
         load_fold(corpus, fold),
         architecture=arch,
         backbone_weights=backbone_weights,
@@ -205,7 +207,9 @@ def export(
     fold: FoldOption = None,
     corpus: CorpusOption = None,
     target: TargetsOption = None,
-    calibration_clips: Annotated[int | None, typer.Option("--calibration-clips", min=1, help="Number.")] = None,
+    calibration_clips: Annotated[
+        int | None, typer.Option("--calibration-clips", min=1, help="Not the recipe's.")
+    ] = None,
     workspace: WorkspaceOption = _WORKSPACE,
     json_path: JsonOption = None,
 ) -> None:
@@ -242,7 +246,9 @@ def run(
     json_path: JsonOption = None,
 ) -> None:
     """Recognise one clip: label, probabilities and the time of each stage."""
-    require("prepare")
+    if artifact and (target or precision or arch):
+        raise typer.BadParameter("--artifact says which one: leave out --target, --precision and --arch")
+    require("run")
     from edge_aver.runtime import load, newest
 
     path = artifact or newest(
@@ -265,10 +271,10 @@ def benchmark(
     """Measure artifacts: accuracy with intervals, parameters, memory, latency; each in processes of its own."""
     from edge_aver.benchmarks.measure import run_benchmark
     from edge_aver.benchmarks.suites import load_suite
-    from edge_aver.bundle import find_artifacts
+    from edge_aver.bundle import choose_artifacts
 
     place = Workspace(root=workspace)
-    artifacts = find_artifacts(place.artifacts, architecture=arch, precision=precision, target=target)
+    artifacts = choose_artifacts(place.artifacts, architecture=arch, precision=precision, target=target)
     results = run_benchmark(artifacts, place.prepared, load_suite(suite), results=place.results, threads=threads)
     screens.show_results(results, json_path)
 

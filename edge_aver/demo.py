@@ -19,7 +19,7 @@ from edge_aver.export.plan import plan_export
 from edge_aver.files import sha256_bytes
 from edge_aver.models.pretraining import pretrain_backbone
 from edge_aver.models.training import TrainedNetwork, TrainingPlan, train
-from edge_aver.spec import provenance_note
+from edge_aver.spec import Preprocessing, provenance_note
 from edge_aver.workspace import Workspace
 
 __all__ = ["DemoOutcome", "run_demo"]
@@ -45,7 +45,7 @@ class DemoOutcome:
 def run_demo(
     workspace: Workspace, *, targets: Sequence[str], architecture: str = "sa", workers: int | None = None
 ) -> DemoOutcome:
-    """Run every stage into `workspace`; stages that an earlier run finished are taken from it.
+    """Run every stage into `workspace`; clips, backbone and features that an earlier run finished are taken from it.
 
     Args:
         workspace: where everything goes.
@@ -74,7 +74,7 @@ def run_demo(
 def _train(workspace: Workspace, architecture: str) -> TrainedNetwork:
     return train(
         _PLAN,
-        PreparedStore.open(workspace.prepared(_CORPUS)),
+        PreparedStore.open(workspace.prepared(_CORPUS), Preprocessing()),
         load_fold(_CORPUS, _FOLD),
         architecture=architecture,
         backbone_weights=_backbone(workspace),

@@ -10,13 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_aver import __version__
-from edge_aver.errors import MissingLibraryError
-from edge_aver.targets import RUNTIMES, load_profile, profile_names
+from edge_aver.errors import MissingLibraryError, TargetError
+from edge_aver.targets import RUNTIMES, load_profile, profile_names, runtime_module
 
 __all__ = ["Need", "TargetState", "check_needs", "check_targets", "doctor_tables", "require", "targets_table"]
 
 _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "prepare": ("reference", ("facenet_pytorch", "librosa", "soxr", "torch", "torchvision")),
+    "run": ("reference", ("facenet_pytorch", "librosa", "soxr", "torch", "torchvision")),
     "train": ("torch", ("safetensors", "timm", "torch", "torchvision")),
     "export": ("export", ("nncf", "onnx", "onnxruntime", "onnxscript", "onnxsim", "timm", "torch")),
     "report": ("report", ("jinja2", "matplotlib")),
@@ -63,7 +64,7 @@ def check_targets() -> tuple[TargetState, ...]:
     for name in profile_names():
         profile = load_profile(name)
         entry = RUNTIMES[profile.runtime]
-        advice = "works here" if entry.version else f"pip install 'edge-aver[{entry.extra}]'"
+        advice = _advice(profile.runtime)
         states.append(
             TargetState(
                 target=name,
@@ -75,6 +76,17 @@ def check_targets() -> tuple[TargetState, ...]:
             )
         )
     return tuple(states)
+
+
+def _advice(runtime: str) -> str:
+    """What to do to have a runtime here; it is loaded, since an installed library may still lack another."""
+    try:
+        runtime_module(runtime)
+    except MissingLibraryError as error:
+        return f"pip install 'edge-aver[{error.extra}]'"
+    except TargetError as error:
+        return str(error)
+    return "works here"
 
 
 def require(*activities: str) -> None:

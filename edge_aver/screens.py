@@ -12,6 +12,7 @@ from edge_aver.bundle import Artifact
 from edge_aver.console import say
 from edge_aver.doctor import check_needs, check_targets, doctor_tables
 from edge_aver.files import json_text, write_text
+from edge_aver.spec import provenance_note
 
 if TYPE_CHECKING:
     from edge_aver.benchmarks.results import Result
@@ -42,7 +43,8 @@ def show_prepared(summary: "PrepareSummary", json_path: str | None) -> None:
         worst = ", ".join(f"{clip} ({frames})" for clip, frames in missing[:_WORST])
         say(f"{len(missing)} clips have frames without a face, padding after their end included; most: {worst}")
     totals = f"{summary.prepared} clips prepared, {summary.reused} already there, {len(summary.refused)} refused"
-    _emit(totals, asdict(summary), json_path)
+    note = provenance_note(summary.corpus)
+    _emit("\n".join([totals, *_note(note)]), {**asdict(summary), "note": note}, json_path)
 
 
 def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:
@@ -97,7 +99,8 @@ def show_results(results: Sequence["Result"], json_path: str | None) -> None:
 def show_demo(outcome: "DemoOutcome") -> None:
     """The table of results and the path of the report."""
     show_results(outcome.results, None)
-    print(f"\nReport: {outcome.report}")
+    print("\nTo use the edge-aver command as it was used here: . .venv/bin/activate")
+    print(f"Report: {outcome.report}")
 
 
 def show_doctor(json_path: str | None) -> None:

@@ -1,6 +1,5 @@
 """Where a workspace keeps what: prepared clips, checkpoints, artifacts, results and reports."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +11,6 @@ class Workspace:
     """The folder that the commands read from and write to (`--workspace`, `EDGE_AVER_WORKSPACE`)."""
 
     root: Path
-
-    @classmethod
-    def default(cls) -> "Workspace":
-        """`EDGE_AVER_WORKSPACE`, or `./workspace`."""
-        return cls(root=Path(os.environ.get("EDGE_AVER_WORKSPACE") or "workspace"))
 
     def prepared(self, corpus: str) -> Path:
         """The prepared store of a corpus."""

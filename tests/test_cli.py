@@ -119,7 +119,8 @@ def test_one_bad_clip_never_stops_a_corpus(edge_aver, tmp_path):
         (("prepare", "--corpus", "ravdess", "--data", "nowhere"), ("nowhere",)),
         (("prepare", "--corpus", "ravdess"), ("--data",)),
         (("train", "--arch", "sa"), ("ravdess", "edge-aver prepare")),
-        (("train", "--arch", "sa", "--fold", "6", "--corpus", "synthetic"), ("synthetic",)),
+        (("train", "--arch", "sa", "--fold", "6", "--corpus", "synthetic"), ("--corpus synthetic",)),
+        (("benchmark", "--precision", "int7"), ("int7", "edge-aver export")),
         (("export", "--arch", "sa", "--precision", "int8"), ("edge-aver train", "--checkpoint", "edge-aver demo")),
         (("benchmark",), ("edge-aver export",)),
         (("report",), ("edge-aver benchmark",)),
@@ -145,6 +146,7 @@ def test_what_is_not_there_is_named_with_the_way_to_get_it(edge_aver, tmp_path, 
         (("train", "--arch", "sa", "--fold", "zero"), ("--fold", "integer")),
         (("train",), ("--arch",)),
         (("run",), ("CLIP",)),
+        (("run", "clip.mp4", "--artifact", "a.onnx", "--precision", "int8"), ("--artifact",)),
         (("fly",), ("fly",)),
         (("run", "clip.mp4", "--wings"), ("--wings",)),
     ],
@@ -260,11 +262,48 @@ def test_run_prints_label_probabilities_and_stages(edge_aver, artifact, tmp_path
     assert "Synthetic actors" in table["note"]
 
 
+def test_generated_clips_do_not_pass_for_recordings(edge_aver, tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (folder / "SYNTHETIC.json").write_text("{}")
+
+    check_error(edge_aver("prepare", "--corpus", "ravdess", "--data", folder), 1, "generated", "--corpus synthetic")
+    (folder / "SYNTHETIC.json").unlink()
+    check_error(edge_aver("prepare", "--corpus", "synthetic", "--data", folder), 1, "no clips that edge-aver generated")
+
+
+def test_without_a_command_the_help_is_printed(edge_aver):
+    status, out, err = edge_aver()
+
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) > 10
+    assert "prepare" in out
+
+
+def test_a_checkpoint_on_a_full_disk_is_an_error_of_the_disk(checkpoint, tmp_path):
+    """A file size limit stands for the full disk, in a process of its own."""
+    code = (
+        "import resource, sys; from pathlib import Path;"
+        "from edge_aver.models.checkpoint import load_checkpoint, save_checkpoint;"
+        "read = load_checkpoint(Path(sys.argv[1]));"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+        "save_checkpoint(Path(sys.argv[2]), read.network, read.spec)"
+    )
+    out = tmp_path / "weights.safetensors"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(checkpoint), str(out)], capture_output=True, text=True, check=False
+    )
+
+    assert "OSError: [Errno 27] File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_version_targets_and_doctor(edge_aver):
     assert edge_aver("--version")[1].startswith("edge-aver 0.")
     assert "openvino-cpu" in edge_aver("targets")[1]
     state = json.loads(edge_aver("doctor", "--json", "-")[1])
-    assert {need["activity"] for need in state["needs"]} == {"prepare", "train", "export", "report"}
+    assert {need["activity"] for need in state["needs"]} == {"prepare", "run", "train", "export", "report"}
     assert {target["target"] for target in state["targets"]} >= {"openvino-cpu", "onnxruntime-cpu"}
 
 

@@ -17,8 +17,9 @@ from edge_aver.benchmarks.machine import describe_machine, tool_versions
 from edge_aver.benchmarks.results import ArtifactRecord, Gap, Result, without_none, write_result
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer, Request
-from edge_aver.bundle import Artifact
+from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.console import progress, say
+from edge_aver.corpora.store import PreparedStore
 from edge_aver.declarations import parse
 from edge_aver.errors import DeclarationError, MeasurementError
 from edge_aver.files import json_text
@@ -65,10 +66,15 @@ def run_benchmark(
         One result for each artifact, in their order.
 
     Raises:
+        ArtifactError: an artifact is incomplete or changed.
+        CorpusError: the clips of its corpus are not prepared, or were with other constants.
         MeasurementError: nothing to measure, or a folder for results that cannot be made.
     """
     if not artifacts:
         raise MeasurementError("no artifact to measure; make one with edge-aver export")
+    for artifact in artifacts:  # a mistake is told now, not as a gap in every case
+        open_artifact(artifact.path)
+        PreparedStore.open(prepared(artifact.spec.corpus), artifact.spec.preprocessing)
     _make_folder(results)
     started_utc = _utc_now()
     cases, outcomes, written = _interleaved(len(artifacts), suite), defaultdict(list), {}

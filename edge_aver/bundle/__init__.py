@@ -3,6 +3,7 @@
 from edge_aver.bundle.artifact import (
     Artifact,
     FileEntry,
+    choose_artifacts,
     find_artifacts,
     open_artifact,
     remove_artifact,
@@ -13,6 +14,7 @@ from edge_aver.bundle.artifact import (
 __all__ = [
     "Artifact",
     "FileEntry",
+    "choose_artifacts",
     "find_artifacts",
     "open_artifact",
     "remove_artifact",

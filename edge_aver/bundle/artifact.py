@@ -15,6 +15,7 @@ from edge_aver.spec import ModelSpec
 __all__ = [
     "Artifact",
     "FileEntry",
+    "choose_artifacts",
     "find_artifacts",
     "open_artifact",
     "remove_artifact",
@@ -135,6 +136,26 @@ def find_artifacts(
             if all(_matches(choice, value) for choice, value in asked):
                 found.append((sidecar.stat().st_mtime_ns, artifact))
     return tuple(artifact for _, artifact in sorted(found, key=lambda item: (-item[0], item[1].path.name)))
+
+
+def choose_artifacts(
+    folder: Path, *, architecture: Choice = None, precision: Choice = None, target: Choice = None
+) -> tuple[Artifact, ...]:
+    """As `find_artifacts`, where a person asked for them: none is an error.
+
+    Raises:
+        ArtifactError: none matches; what is there is listed.
+    """
+    found = find_artifacts(folder, architecture=architecture, precision=precision, target=target)
+    if not found:
+        asked = " ".join(_words(architecture) + _words(precision) + _words(target)) or "any"
+        have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
+        raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")
+    return found
+
+
+def _words(choice: Choice) -> list[str]:
+    return [choice] if isinstance(choice, str) else list(choice or ())
 
 
 def _matches(choice: Choice, value: str) -> bool:

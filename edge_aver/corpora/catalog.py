@@ -5,6 +5,7 @@ from pathlib import Path
 from edge_aver.corpora.prepare import PrepareSummary, prepare
 from edge_aver.corpora.ravdess import find_clips
 from edge_aver.corpora.synthetic import generate_corpus
+from edge_aver.corpora.synthetic.generate import MARKER
 from edge_aver.errors import CorpusError
 from edge_aver.spec import Preprocessing
 from edge_aver.workspace import Workspace
@@ -36,6 +37,7 @@ def prepare_corpus(
     if data is None:
         data = workspace.corpus(corpus)
         generate_corpus(data, workers=workers)
+    _check_kind(corpus, data)
     clips, refusals = find_clips(data)
     return prepare(
         clips,
@@ -45,3 +47,13 @@ def prepare_corpus(
         constants=Preprocessing(),
         workers=workers,
     )
+
+
+def _check_kind(corpus: str, data: Path) -> None:
+    """Generated clips must not pass for recordings of people, nor the other way round."""
+    above = any((folder / MARKER).is_file() for folder in (data, *data.resolve().parents))
+    generated = above or next(data.rglob(MARKER), None) is not None
+    if generated and corpus != "synthetic":
+        raise CorpusError(f"{data}: holds generated clips; prepare them with --corpus synthetic")
+    if not generated and corpus == "synthetic":
+        raise CorpusError(f"{data}: holds no clips that edge-aver generated; leave out --data, or use --corpus ravdess")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from edge_aver.console import Advance, progress
+from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.fanout import fan_out
 from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
@@ -25,12 +25,14 @@ class PrepareSummary:
     """What came of preparing a corpus.
 
     Attributes:
+        corpus: what was prepared.
         prepared: clips done by this run.
         reused: clips that an earlier run had done.
         refused: files that are not in the store, sorted by path.
         clips_with_missing_faces: id and number of frames without a face, of clips that have some.
     """
 
+    corpus: str
     prepared: int
     reused: int
     refused: tuple[Refusal, ...]
@@ -181,6 +183,8 @@ def _summary(
 ) -> PrepareSummary:
     refused = sorted(refused, key=lambda refusal: str(refusal.path))
     if not records and not reused:
+        for refusal in refused:
+            say(f"refused: {refusal.path}: {refusal.reason}")
         first = f"; the first, {refused[0].path}: {refused[0].reason}" if refused else ""
         raise CorpusError(f"{store.folder}: none of {len(refused)} files could be prepared{first}")
     missing = {
@@ -188,6 +192,7 @@ def _summary(
         for record in sorted([*records, *reused], key=lambda record: record.id)
     }
     return PrepareSummary(
+        corpus=store.corpus,
         prepared=len(records),
         reused=len(reused),
         refused=tuple(refused),

@@ -123,6 +123,8 @@ def find_clips(folder: Path) -> tuple[tuple[SourceClip, ...], tuple[Refusal, ...
     if others:
         say(f"{folder}: left out {others} recordings that are not audiovisual speech (01-01-*)")
     if not clips:
+        for refusal in refusals:
+            say(f"refused: {refusal.path}: {refusal.reason}")
         raise CorpusError(f"{folder}: no RAVDESS clips; looked for audiovisual speech named 01-01-*.mp4, at any depth")
     return tuple(clips[key] for key in sorted(clips)), tuple(refusals)
 

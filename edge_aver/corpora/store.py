@@ -75,16 +75,23 @@ class PreparedStore:
     front_end: str
 
     @classmethod
-    def open(cls, folder: Path) -> "PreparedStore":
+    def open(cls, folder: Path, constants: Preprocessing | None = None) -> "PreparedStore":
         """Open a store that `edge-aver prepare` made.
 
+        Args:
+            folder: of the store.
+            constants: what its tensors must have been made with; None takes any.
+
         Raises:
-            CorpusError: there is none, it is empty, or another version of edge-aver wrote it.
+            CorpusError: there is none, it is empty, another version of edge-aver wrote it, or the constants differ.
         """
         store = _read_header(folder)
+        command = f"edge-aver prepare --corpus {folder.name}" + ("" if folder.name == "synthetic" else " --data DIR")
         if store is None or not any(store.clips_folder.glob("*.npz")):
             state = "no prepared clips here" if store is None else "a prepared store without clips"
-            raise CorpusError(f"{folder}: {state}; make them with: edge-aver prepare --corpus ravdess --data DIR")
+            raise CorpusError(f"{folder}: {state}; make them with: {command}")
+        if constants is not None and store.preprocessing != constants:
+            raise CorpusError(f"{folder}: its tensors were made with other constants; make them again with: {command}")
         return store
 
     @classmethod

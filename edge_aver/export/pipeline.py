@@ -65,9 +65,10 @@ class _Graph:
 
 
 def artifact_name(spec: ModelSpec, recipe: Recipe, profile: DeviceProfile) -> str:
-    """`aver-<arch>-<corpus>-fold<k>-<precision>` and the suffix of the target's runtime."""
+    """`aver-<arch>-<corpus>-fold<k>-<precision>` and the suffix of the runtime; a device of one's own is named too."""
     stem = f"aver-{spec.architecture}-{spec.corpus}-fold{spec.fold}-{recipe.name}"
-    return stem + runtime_module(profile.runtime).suffix
+    device = "" if profile.name == f"{profile.runtime}-cpu" else f".{profile.name}"
+    return stem + device + runtime_module(profile.runtime).suffix
 
 
 def export(request: ExportRequest) -> tuple[Artifact, ...]:
@@ -143,7 +144,7 @@ def _export_one(
     feeds: Collection[Feed] = _Feeds(store=request.store, manifest=manifest) if manifest else ()
     lowered = lower(graph.path, folder, recipe, profile.runtime, feeds)
     steps = graph.steps
-    if lowered.suffix == ".onnx" and lowered != graph.path:
+    if lowered.suffix == ".onnx" and lowered != graph.path:  # IR is checked as the engine that it is
         steps = (*steps, ladder.check_onnx("quantized", lowered, recipe.parity, exact=True))
     advance(note=f"{recipe.name} for {profile.name}: lowered")
     spec = _spec(request.checkpoint, recipe, manifest)

@@ -48,7 +48,7 @@ def plan_export(
     loaded = load_checkpoint(path, architecture=architecture, fold=fold, corpus=corpus)
     return ExportRequest(
         checkpoint=loaded,
-        store=PreparedStore.open(workspace.prepared(loaded.spec.corpus)),
+        store=PreparedStore.open(workspace.prepared(loaded.spec.corpus), loaded.spec.preprocessing),
         fold=load_fold(loaded.spec.corpus, loaded.spec.fold),
         recipes=chosen_recipes,
         profiles=profiles,

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from edge_aver.calibration.folds import load_fold
 from edge_aver.errors import ArtifactError, CheckpointError
-from edge_aver.files import atomic_path, sha256_file
+from edge_aver.files import sha256_file, write_bytes
 from edge_aver.models.network import AverNetwork, build_network, count_parameters
 from edge_aver.models.weights import assign, read_weights
 from edge_aver.spec import SPEC_KEY, ModelSpec
@@ -35,8 +35,8 @@ def checkpoint_name(spec: ModelSpec) -> str:
 def save_checkpoint(path: Path, network: AverNetwork, spec: ModelSpec) -> None:
     """Write weights and spec to `path` atomically."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata={SPEC_KEY: spec.to_json()})
+    # Serialized in memory: writing by ourselves, a full disk is an OSError that says so.
+    write_bytes(path, save(state, metadata={SPEC_KEY: spec.to_json()}))
 
 
 def load_checkpoint(

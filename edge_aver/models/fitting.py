@@ -1,5 +1,6 @@
 """The training loop: mini-batches, the learning-rate schedule, early stopping, and a state to continue from."""
 
+import io
 import math
 import time
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from edge_aver.console import progress, say
 from edge_aver.errors import TrainingError
-from edge_aver.files import atomic_path
+from edge_aver.files import write_bytes
 from edge_aver.models.examples import Examples
 from edge_aver.models.network import AverNetwork
 from edge_aver.models.weights import UNREADABLE
@@ -64,8 +65,19 @@ class TrainingPlan:
         return self.batch if self.freeze_backbone else self.micro_batch
 
     def chosen_device(self) -> torch.device:
-        """The device asked for, or CUDA where present, or the CPU."""
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        """The device asked for, or CUDA where present, or the CPU.
+
+        Raises:
+            TrainingError: the device asked for does not exist or does not work here.
+        """
+        name = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            raise TrainingError(
+                f"device {name} does not work here: cpu always does, cuda needs an NVIDIA GPU and its driver"
+            ) from error
+        return torch.device(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +183,8 @@ class _Run:
             "schedule": self.schedule.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
         }
-        with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+        torch.save(state, buffer := io.BytesIO())
+        write_bytes(path, buffer.getvalue())
 
     def resume(self, path: Path, key: str) -> None:
         """Continue the run that `save` left at `path`, if it was this one."""

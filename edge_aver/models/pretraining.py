@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, interpolate, mse_loss
 from torch.optim import AdamW
@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from edge_aver.console import progress
 from edge_aver.errors import TrainingError
-from edge_aver.files import atomic_path
+from edge_aver.files import write_bytes
 from edge_aver.models.backbone import FEATURES
 from edge_aver.models.network import FrameEncoder
 from edge_aver.spec import LABELS, Preprocessing
@@ -74,8 +74,7 @@ def pretrain_backbone(
         _fit(encoder, lessons, steps, batch)
         _measure_norms(encoder, torch.from_numpy(faces))
     state = {name: tensor.contiguous() for name, tensor in encoder.backbone.state_dict().items()}
-    with atomic_path(out) as temporary:
-        save_file(state, temporary)
+    write_bytes(out, save(state))
     return out
 
 

@@ -72,7 +72,7 @@ def train(
     parts = records_by_part(store, fold)
     network, provenance = _start(plan, architecture, backbone_weights)
     network.fusion.set_audio_normalisation(*audio_statistics(store, parts["train"]))
-    spec = _describe(network, plan, fold, provenance)
+    spec = _describe(network, plan, store, fold, provenance)
     key = _run_key(plan, network, parts)
     examples = {part: _examples(plan, network, store, records, cache) for part, records in parts.items()}
     state_path = cache / "training" / f"{Path(checkpoint_name(spec)).stem}.pt"
@@ -97,7 +97,7 @@ def _start(plan: TrainingPlan, architecture: str, backbone_weights: str | Path) 
     return network.to(plan.chosen_device()), provenance
 
 
-def _describe(network: AverNetwork, plan: TrainingPlan, fold: Fold, provenance: str) -> ModelSpec:
+def _describe(network: AverNetwork, plan: TrainingPlan, store: PreparedStore, fold: Fold, provenance: str) -> ModelSpec:
     return ModelSpec(
         architecture=network.architecture,
         corpus=fold.corpus,
@@ -105,6 +105,7 @@ def _describe(network: AverNetwork, plan: TrainingPlan, fold: Fold, provenance: 
         train_actors=fold.train,
         validation_actors=fold.validation,
         test_actors=fold.test,
+        preprocessing=store.preprocessing,
         parameters=count_parameters(network),
         backbone_weights=provenance,
         frozen_backbone=plan.freeze_backbone,

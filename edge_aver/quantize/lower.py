@@ -27,7 +27,10 @@ def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
     if recipe.blocks_in("int8"):
         return _int8(source, folder, recipe, runtime, calibration)
     if recipe.blocks_in("fp16"):
-        return _fp16(source, folder, recipe, runtime)
+        # One form for every family: OpenVINO keeps the casts and fp16 weights of the file.
+        out = folder / f"{recipe.name}.lowered.onnx"
+        convert_fp16(source, out, recipe)
+        return out
     return source
 
 
@@ -40,16 +43,4 @@ def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
     else:
         out = folder / f"{recipe.name}.lowered.onnx"
         quantize_qdq(source, out, recipe, calibration)
-    return out
-
-
-def _fp16(source: Path, folder: Path, recipe: Recipe, runtime: str) -> Path:
-    if runtime == "openvino":
-        from edge_aver.quantize.ir import compress_ir
-
-        out = folder / f"{recipe.name}.xml"
-        compress_ir(source, out)
-    else:
-        out = folder / f"{recipe.name}.lowered.onnx"
-        convert_fp16(source, out, recipe)
     return out

@@ -32,6 +32,11 @@ class ParityLimits:
     min_sqnr_db: float | None = None
     min_top1_agreement: float | None = None
 
+    @property
+    def limited(self) -> bool:
+        """Whether any limit applies."""
+        return any(item is not None for item in (self.max_abs_diff, self.min_sqnr_db, self.min_top1_agreement))
+
     def hold(self, *, max_abs_diff: float, sqnr_db: float, top1_agreement: float) -> bool:
         """Whether what was measured is within every limit that applies."""
         return (
@@ -97,7 +102,13 @@ def load_recipe(name: str) -> Recipe:
         )
     if unknown := sorted(set(declared.blocks) - set(BLOCKS)):
         raise DeclarationError(f"{name}: unknown block {unknown[0]!r}; known: {', '.join(BLOCKS)}")
+    if declared.parity.clips < 1 or (declared.calibration and declared.calibration.clips < 1):
+        raise DeclarationError(f"{name}: clips must be at least 1")
+    if not declared.parity.limited:
+        raise DeclarationError(f"{name}: [parity] names no limit: max_abs_diff, min_sqnr_db or min_top1_agreement")
     uses = {declared.default, *declared.blocks.values()}
+    if {"int8", "fp16"} <= uses:
+        raise DeclarationError(f"{name}: int8 and fp16 blocks in one recipe are not lowered yet; use fp32 for the rest")
     if "int8" in uses and declared.calibration is None:
         raise DeclarationError(f"{name}: blocks in int8 need a [calibration] table")
     return Recipe(**vars(declared), sha256=declaration_digest(_FOLDER, name))

@@ -10,8 +10,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from edge_aver.bundle import Artifact, find_artifacts, open_artifact
-from edge_aver.errors import ArtifactError, TargetError
+from edge_aver.bundle import Artifact, choose_artifacts, open_artifact
+from edge_aver.errors import TargetError
 from edge_aver.media.clip import FrontEnd, load_front_end, require_face
 from edge_aver.targets import RUNTIMES, runtime_module
 
@@ -60,11 +60,7 @@ def newest(
         ArtifactError: there is none; what is there, or how to make one, is told.
         MissingLibraryError: there are some, but none whose runtime is installed.
     """
-    found = find_artifacts(folder, architecture=architecture, precision=precision, target=target)
-    if not found:
-        asked = " ".join(item for item in (architecture, precision, target) if item) or "any"
-        have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
-        raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")
+    found = choose_artifacts(folder, architecture=architecture, precision=precision, target=target)
     usable = [artifact for artifact in found if artifact.runtime in RUNTIMES and RUNTIMES[artifact.runtime].version]
     if not usable:
         runtime_module(found[0].runtime)

@@ -212,3 +212,8 @@ def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(fitting._Run, "step", counted)
     return steps
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(TrainingError, match="device abacus does not work here"):
+        replace(PLAN, device="abacus").chosen_device()

@@ -12,6 +12,8 @@ default = "int8"
 squeeze_excite = "fp32"
 [calibration]
 clips = 8
+[parity]
+min_sqnr_db = 15
 """
 
 
@@ -49,6 +51,9 @@ def test_a_recipe_of_ones_own_is_read_by_path(tmp_path):
         ("squeeze_excite", "squeeze", "unknown block 'squeeze'"),
         ('"fp32"', '"int4"', "'int4' is not one of fp32, fp16, int8"),
         ("[calibration]\nclips = 8", "", r"need a \[calibration\] table"),
+        ("min_sqnr_db = 15", "", "names no limit"),
+        ("clips = 8", "clips = 0", "at least 1"),
+        ('"fp32"', '"fp16"', "int8 and fp16 blocks in one recipe"),
         ("clips = 8", "clip = 8", "unknown key 'clip'; known: clips, seed"),
         ('"mine"', '"../mine"', "is part of file names"),
     ],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_aver.console import progress
 from edge_aver.corpora.synthetic.actors import Looks, strangers
 from edge_aver.corpora.synthetic.canvas import blank, column
 from edge_aver.corpora.synthetic.cues import FACE_CUES, Array, perform_faces
@@ -49,9 +50,11 @@ def draw_faces(count: int, *, size_px: int, seed: int) -> DrawnFaces:
     cues = looks.resting + moment * perform_faces(rng, labels)
     cues[:, FACE_CUES.index("mouth_open")] += np.where(rng.random(count) < 0.5, rng.uniform(0, 0.4, count), 0)
     pictures = np.empty((count, size_px, size_px, 3), dtype=np.uint8)
-    for start in range(0, count, _CHUNK):
-        part = slice(start, min(start + _CHUNK, count))
-        pictures[part] = _draw(rng, _take(looks, part), cues[part], size_px)
+    with progress("Drawing faces", count) as advance:
+        for start in range(0, count, _CHUNK):
+            part = slice(start, min(start + _CHUNK, count))
+            pictures[part] = _draw(rng, _take(looks, part), cues[part], size_px)
+            advance(part.stop - part.start)
     return DrawnFaces(pictures=pictures, labels=labels, cues=np.asarray(cues, np.float32))
 
 
