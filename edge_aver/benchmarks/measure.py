@@ -21,7 +21,7 @@ from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.console import progress, say
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.declarations import parse
-from edge_aver.errors import DeclarationError, MeasurementError
+from edge_aver.errors import ArtifactError, CorpusError, DeclarationError, MeasurementError
 from edge_aver.files import json_text
 
 __all__ = ["run_benchmark"]
@@ -66,15 +66,13 @@ def run_benchmark(
         One result for each artifact, in their order.
 
     Raises:
-        ArtifactError: an artifact is incomplete or changed.
-        CorpusError: the clips of its corpus are not prepared, or were with other constants.
+        ArtifactError: all artifacts are incomplete or changed.
+        CorpusError: the clips of their corpora are not prepared, or were with other constants.
         MeasurementError: nothing to measure, or a folder for results that cannot be made.
     """
     if not artifacts:
         raise MeasurementError("no artifact to measure; make one with edge-aver export")
-    for artifact in artifacts:  # a mistake is told now, not as a gap in every case
-        open_artifact(artifact.path)
-        PreparedStore.open(prepared(artifact.spec.corpus), artifact.spec.preprocessing)
+    _check_some_usable(artifacts, prepared)
     _make_folder(results)
     started_utc = _utc_now()
     cases, outcomes, written = _interleaved(len(artifacts), suite), defaultdict(list), {}
@@ -192,6 +190,20 @@ def _result(
         end_to_end=tuple(query for item in answers if isinstance(item, EndToEndAnswer) for query in item.queries),
         gaps=tuple(item for item in answers if isinstance(item, Gap)),
     )
+
+
+def _check_some_usable(artifacts: Sequence[Artifact], prepared: Callable[[str], Path]) -> None:
+    """Refuse at once what would be a gap in every case; one bad artifact among good ones is a row with its reason."""
+    problems = []
+    for artifact in artifacts:
+        try:
+            open_artifact(artifact.path)
+            PreparedStore.open(prepared(artifact.spec.corpus), artifact.spec.preprocessing)
+        except (ArtifactError, CorpusError) as error:
+            problems.append(error)
+        else:
+            return
+    raise problems[0]
 
 
 def _make_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from edge_aver.benchmarks.results import Result, latest_results
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.summary import summarize
 from edge_aver.bundle import Artifact
-from edge_aver.errors import MeasurementError
+from edge_aver.errors import ArtifactError, CorpusError, MeasurementError
 
 _SUITE = Suite(
     name="tiny",
@@ -60,6 +60,16 @@ def test_one_bad_artifact_never_loses_the_others(measured: tuple[Path, tuple[Res
         bad.artifact.name: bad,
         good.artifact.name: good,
     }
+
+
+def test_what_cannot_be_measured_at_all_is_told_at_once(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:
+    artifact, store = tiny
+    gone = replace(artifact, path=tmp_path / "aver-sa-synthetic-fold1-gone.onnx")
+    with pytest.raises(ArtifactError, match="no such artifact"):
+        run_benchmark([gone], lambda _: store, _SUITE, results=tmp_path / "results")
+    with pytest.raises(CorpusError, match="no prepared clips here"):
+        run_benchmark([artifact], lambda _: tmp_path / "synthetic", _SUITE, results=tmp_path / "results")
+    assert not (tmp_path / "results").exists()
 
 
 def test_no_result_names_a_place_on_the_machine(
