@@ -77,7 +77,7 @@ def check_step(step: ParityStep, artifact: str) -> None:
             f"{artifact}: parity failed at step {step.step!r} on {step.clips} clips: "
             f"max_abs_diff {step.max_abs_diff:.3g}, "
             f"SQNR {step.sqnr_db:.1f} dB, top-1 agreement {step.top1_agreement:.1%}; limits: {limits}; "
-            f"first diverging block: {step.first_diverging_block or 'unknown'}"
+            f"first diverging block: {step.first_diverging_block or 'none by itself'}"
         )
 
 
