@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import av.error
@@ -32,6 +33,8 @@ __all__ = [
 
 _TICKS_PER_S = 1_000_000
 """FFmpeg's clock of a container (AV_TIME_BASE)."""
+
+F = TypeVar("F", VideoFrame, AudioFrame)
 
 _PREROLL_S = 0.1
 """Audio decoders need a packet or two before what they give is sound."""
@@ -117,11 +120,7 @@ def decoded_video(container: InputContainer, track: VideoStream, source: Path | 
     Raises:
         ClipError: data that cannot be decoded.
     """
-    try:
-        for packet in container.demux(track):
-            yield from (frame for frame in packet.decode() if isinstance(frame, VideoFrame) and frame.time is not None)
-    except av.error.FFmpegError as error:
-        raise _damaged(source, error) from error
+    return _decoded(container, track, VideoFrame, source)
 
 
 def decoded_audio(container: InputContainer, track: AudioStream, source: Path | bytes) -> Iterator[AudioFrame]:
@@ -130,9 +129,15 @@ def decoded_audio(container: InputContainer, track: AudioStream, source: Path | 
     Raises:
         ClipError: data that cannot be decoded.
     """
+    return _decoded(container, track, AudioFrame, source)
+
+
+def _decoded(
+    container: InputContainer, track: VideoStream | AudioStream, kind: type[F], source: Path | bytes
+) -> Iterator[F]:
     try:
         for packet in container.demux(track):
-            yield from (frame for frame in packet.decode() if isinstance(frame, AudioFrame) and frame.time is not None)
+            yield from (frame for frame in packet.decode() if isinstance(frame, kind) and frame.time is not None)
     except av.error.FFmpegError as error:
         raise _damaged(source, error) from error
 

@@ -96,7 +96,7 @@ def test_truncated_file(saved: Path, tmp_path: Path) -> None:
 def test_not_a_file_of_weights(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text("" if "empty" in name else "these are not weights, whatever the name says")
-    refusal(path, architecture="ca", fold=1, corpus="ravdess")
+    assert name in refusal(path, architecture="ca", fold=1, corpus="ravdess")
 
 
 def test_truncated_pytorch_file(network: AverNetwork, tmp_path: Path) -> None:
