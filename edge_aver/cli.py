@@ -145,6 +145,9 @@ def demo(workspace: WorkspaceOption = _WORKSPACE, workers: WorkersOption = None)
 def prepare(
     corpus: Annotated[str, typer.Option("--corpus", callback=_CORPUS, metavar="ravdess|synthetic", help="Reader.")],
     data: Annotated[Path | None, typer.Option("--data", help="Folder of clips; ravdess: as unpacked.")] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="By facenet-pytorch and librosa themselves, to compare with; slow.")
+    ] = False,
     workspace: WorkspaceOption = _WORKSPACE,
     workers: WorkersOption = None,
     json_path: JsonOption = None,
@@ -152,8 +155,11 @@ def prepare(
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
     require("prepare")
     from edge_aver.corpora.catalog import prepare_corpus
+    from edge_aver.export.front_end import front_end_plan
 
-    summary = prepare_corpus(corpus, data=data, workspace=Workspace(root=workspace), workers=workers)
+    place = Workspace(root=workspace)
+    front_end = front_end_plan(place.artifacts, reference=reference)
+    summary = prepare_corpus(corpus, data=data, workspace=place, front_end=front_end, workers=workers)
     screens.show_prepared(summary, json_path)
 
 
@@ -248,7 +254,6 @@ def run(
     """Recognise one clip: label, probabilities and the time of each stage."""
     if artifact and (target or precision or arch):
         raise typer.BadParameter("--artifact says which one: leave out --target, --precision and --arch")
-    require("run")
     from edge_aver.runtime import load, newest
 
     path = artifact or newest(

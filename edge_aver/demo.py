@@ -14,6 +14,7 @@ from edge_aver.console import say
 from edge_aver.corpora.catalog import prepare_corpus
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.corpora.synthetic import draw_faces
+from edge_aver.export.front_end import front_end_plan
 from edge_aver.export.pipeline import export
 from edge_aver.export.plan import plan_export
 from edge_aver.files import sha256_bytes
@@ -54,7 +55,8 @@ def run_demo(
         workers: processes for generating and preparing.
     """
     say(f"{provenance_note(_CORPUS)}")
-    prepare_corpus(_CORPUS, data=None, workspace=workspace, workers=workers)
+    front_end = front_end_plan(workspace.artifacts)
+    prepare_corpus(_CORPUS, data=None, workspace=workspace, front_end=front_end, workers=workers)
     trained = _train(workspace, architecture)
     say(f"Trained {trained.path.name} in {trained.epochs} epochs")
     request = plan_export(

@@ -16,10 +16,9 @@ from edge_aver.targets import RUNTIMES, load_profile, profile_names, runtime_mod
 __all__ = ["Need", "TargetState", "check_needs", "check_targets", "doctor_tables", "require", "targets_table"]
 
 _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "prepare": ("reference", ("facenet_pytorch", "librosa", "soxr", "torch", "torchvision")),
-    "run": ("reference", ("facenet_pytorch", "librosa", "soxr", "torch", "torchvision")),
+    "prepare": ("reference", ("facenet_pytorch", "librosa", "onnx", "soxr", "torch", "torchvision")),
     "train": ("torch", ("safetensors", "timm", "torch", "torchvision")),
-    "export": ("export", ("nncf", "onnx", "onnxruntime", "onnxscript", "onnxsim", "timm", "torch")),
+    "export": ("export", ("facenet_pytorch", "nncf", "onnx", "onnxruntime", "onnxscript", "onnxsim", "timm", "torch")),
     "report": ("report", ("jinja2", "matplotlib")),
 }
 """What people do -> the extra and the import names of the libraries that it needs."""

@@ -7,6 +7,7 @@ from edge_aver.corpora.ravdess import find_clips
 from edge_aver.corpora.synthetic import generate_corpus
 from edge_aver.corpora.synthetic.generate import MARKER
 from edge_aver.errors import CorpusError
+from edge_aver.media.clip import FrontEndPlan
 from edge_aver.spec import Preprocessing
 from edge_aver.workspace import Workspace
 
@@ -17,7 +18,7 @@ CORPORA = ("ravdess", "synthetic")
 
 
 def prepare_corpus(
-    corpus: str, *, data: Path | None, workspace: Workspace, workers: int | None = None
+    corpus: str, *, data: Path | None, workspace: Workspace, front_end: FrontEndPlan, workers: int | None = None
 ) -> PrepareSummary:
     """Prepare a corpus into the workspace's store; what is prepared already is kept.
 
@@ -25,6 +26,7 @@ def prepare_corpus(
         corpus: one of `CORPORA`.
         data: folder of its clips; None only for `synthetic`, which is then generated into the workspace.
         workspace: where to write.
+        front_end: what makes tensors of a clip.
         workers: processes; as many as there are cores by default.
 
     Raises:
@@ -44,6 +46,7 @@ def prepare_corpus(
         refusals,
         folder=workspace.prepared(corpus),
         corpus=corpus,
+        front_end=front_end,
         constants=Preprocessing(),
         workers=workers,
     )

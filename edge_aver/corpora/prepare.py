@@ -14,7 +14,7 @@ from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
 from edge_aver.files import sha256_file
-from edge_aver.media.clip import FrontEnd, load_front_end, require_face
+from edge_aver.media.clip import FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import Preprocessing
 
 __all__ = ["PrepareSummary", "prepare"]
@@ -44,6 +44,7 @@ class _Job:
     store: PreparedStore
     clip: SourceClip
     source_sha256: str
+    front_end: FrontEndPlan
 
 
 def prepare(
@@ -52,8 +53,8 @@ def prepare(
     *,
     folder: Path,
     corpus: str,
+    front_end: FrontEndPlan,
     constants: Preprocessing | None = None,
-    front_end: str = "reference",
     workers: int | None = None,
     executor: Executor | None = None,
 ) -> PrepareSummary:
@@ -67,20 +68,21 @@ def prepare(
         refusals: files that were refused before, for the summary.
         folder: of the store.
         corpus: its name.
+        front_end: what makes the tensors.
         constants: of the clip contract; None for those of this version.
-        front_end: name of what makes the tensors.
         workers: processes; None for one a core.
         executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time.
 
     Raises:
         CorpusError: no clip at all could be prepared, or the folder holds something else.
         MissingLibraryError: a library of the front end is not installed.
+        ArtifactError: the networks of the front end are missing or changed.
         OSError: the store cannot be written (a full disk).
     """
-    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), front_end)
+    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), front_end.name)
     try:
         with progress(f"prepare {corpus}", len(clips)) as advance:
-            jobs, reused, unreadable = _sort_out(store, clips)
+            jobs, reused, unreadable = _sort_out(store, clips, front_end)
             advance(len(clips) - len(jobs))
             records, bad = _work(store, jobs, workers or _cores(), executor, advance)
     finally:
@@ -88,14 +90,16 @@ def prepare(
     return _summary(store, records, reused, [*refusals, *unreadable, *bad])
 
 
-def _sort_out(store: PreparedStore, clips: Sequence[SourceClip]) -> tuple[list[_Job], list[ClipRecord], list[Refusal]]:
+def _sort_out(
+    store: PreparedStore, clips: Sequence[SourceClip], front_end: FrontEndPlan
+) -> tuple[list[_Job], list[ClipRecord], list[Refusal]]:
     """What is to do, what is done, and which files cannot even be read."""
     jobs: list[_Job] = []
     reused: list[ClipRecord] = []
     unreadable: list[Refusal] = []
     for clip in clips:
         try:
-            job = _Job(store=store, clip=clip, source_sha256=sha256_file(clip.path))
+            job = _Job(store=store, clip=clip, source_sha256=sha256_file(clip.path), front_end=front_end)
         except OSError as error:
             unreadable.append(Refusal(path=clip.path, reason=f"cannot be read: {error.strerror}"))
             continue
@@ -150,7 +154,7 @@ def _prepare_one(job: _Job) -> ClipRecord | Refusal:
     """What a worker does: one clip into the store, or the reason why not."""
     path = job.clip.path
     try:
-        tensors = _front_end(job.store.front_end, job.store.preprocessing)(path)
+        tensors = _front_end(job.front_end, job.store.preprocessing)(path)
         require_face(tensors, str(path))
     except ClipError as error:
         return Refusal(path=path, reason=str(error).removeprefix(f"{path}: "))
@@ -165,9 +169,9 @@ def _prepare_one(job: _Job) -> ClipRecord | Refusal:
 
 
 @cache
-def _front_end(name: str, constants: Preprocessing) -> FrontEnd:
+def _front_end(plan: FrontEndPlan, constants: Preprocessing) -> FrontEnd:
     """Loaded once a process; single-threaded, for there is one process a core."""
-    return load_front_end(constants, name=name, threads=1)
+    return plan.load(constants, 1)
 
 
 def _death(job: _Job) -> Refusal:

@@ -16,6 +16,7 @@ from edge_aver.calibration.folds import Fold
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.errors import TargetError
+from edge_aver.export.detector import ensure_detector
 from edge_aver.export.ladder import Ladder, parity_clips
 from edge_aver.export.parity import ParityStep
 from edge_aver.export.simplify import Simplification, simplify
@@ -72,7 +73,7 @@ def artifact_name(spec: ModelSpec, recipe: Recipe, profile: DeviceProfile) -> st
 
 
 def export(request: ExportRequest) -> tuple[Artifact, ...]:
-    """Export one checkpoint under every recipe for every target.
+    """Export one checkpoint under every recipe for every target, and the face detector beside the artifacts.
 
     The parity of each step is measured against the PyTorch network on the same clips; the first step outside its
     limits stops the export, and what was built before it stays.
@@ -85,10 +86,12 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
         ExportError: a tool refused the graph.
         TargetError: a target does not take a recipe's precision, or its runtime refused the graph.
         CorpusError, LeakError: clips are missing, or leak.
+        MissingLibraryError: the face detector's weights are not installed.
     """
     _check_targets(request)
     steps = 2 + 2 * len(request.recipes) * len(request.profiles)
     request.artifacts.mkdir(parents=True, exist_ok=True)
+    ensure_detector(request.artifacts)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".exporting-", dir=request.artifacts))
         advance = stack.enter_context(progress(f"Exporting {request.checkpoint.spec.architecture}", steps))

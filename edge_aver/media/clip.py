@@ -1,10 +1,9 @@
-"""The clip contract: what a front end makes of a media file, and the table of front ends."""
+"""The clip contract: what a front end makes of a media file."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +11,7 @@ import numpy.typing as npt
 from edge_aver.errors import NoFaceError
 from edge_aver.spec import Preprocessing
 
-__all__ = ["FRONT_ENDS", "ClipTensors", "FrontEnd", "load_front_end", "require_face"]
-
-FRONT_ENDS: dict[str, str] = {"reference": "edge_aver.media.reference"}
-"""Name of a front end -> module whose `load(constants, threads)` gives it; none is imported until asked for."""
+__all__ = ["ClipTensors", "FrontEnd", "FrontEndPlan", "require_face"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +34,6 @@ class ClipTensors:
 class FrontEnd(Protocol):
     """What makes tensors of a media file."""
 
-    @property
-    def name(self) -> str:
-        """Its name in `FRONT_ENDS`."""
-
     def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
         """Tensors of the window that starts at `start_s`.
 
@@ -50,21 +42,24 @@ class FrontEnd(Protocol):
         """
 
 
-def load_front_end(
-    constants: Preprocessing | None = None, *, name: str = "reference", threads: int | None = None
-) -> FrontEnd:
-    """Load a front end with the networks it needs.
+class FrontEndPlan(Protocol):
+    """How to make a front end, here or in a worker process: a value that can be pickled, compared and hashed."""
 
-    Args:
-        constants: of the clip contract; None for those of this version.
-        name: one of `FRONT_ENDS`.
-        threads: that it may use; None for as many as it likes.
+    @property
+    def name(self) -> str:
+        """What a prepared store records: stores made by different front ends are not mixed."""
 
-    Raises:
-        MissingLibraryError: a library of the front end is not installed; the extra that brings it is named.
-    """
-    module = importlib.import_module(FRONT_ENDS[name])
-    return cast(FrontEnd, module.load(constants or Preprocessing(), threads))
+    def load(self, constants: Preprocessing, threads: int | None) -> FrontEnd:
+        """Load a front end with the networks it needs.
+
+        Args:
+            constants: of the clip contract.
+            threads: CPU threads that it may use; None for as many as it likes.
+
+        Raises:
+            MissingLibraryError: a library of the front end is not installed; the extra that brings it is named.
+            ArtifactError: the networks it needs are missing or changed.
+        """
 
 
 def require_face(tensors: ClipTensors, where: str) -> None:

@@ -1,4 +1,4 @@
-"""From a detected box to the square picture of a face."""
+"""From the sampled pictures of a clip to square pictures of its faces."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,64 +6,82 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FaceDetector", "crop_face", "square_box"]
+from edge_aver.media.picture import Picture
+from edge_aver.spec import Preprocessing
+
+__all__ = ["FaceDetector", "crop_face", "crop_faces", "square_box"]
 
 
 class FaceDetector(Protocol):
     """What finds faces."""
 
-    def detect(self, images: Sequence[npt.NDArray[np.uint8]]) -> Sequence[npt.NDArray[np.float32] | None]:
-        """The most probable face of each RGB image (height, width, 3).
+    def detect(self, pictures: Sequence[Picture]) -> Sequence[npt.NDArray[np.float32] | None]:
+        """The most probable face of each picture.
 
         Returns:
-            For each image a box (4,) of left, top, right, bottom in pixels, or None where no face is seen. A box may
-            reach outside the image.
+            For each picture a box (4,) of left, top, right, bottom in pixels, or None where no face is seen. A box may
+            reach outside the picture.
         """
 
 
-def square_box(box: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Square a box (left, top, right, bottom) to its longer side about its centre."""
-    left, top, right, bottom = box.astype(np.float64)
-    half = max(right - left, bottom - top) / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return np.array([x - half, y - half, x + half, y + half], dtype=np.float32)
-
-
-def crop_face(image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], size_px: int) -> npt.NDArray[np.uint8]:
-    """Cut a box out of an image and bring it to `size_px` pixels a side; what lies outside the image is black.
-
-    The filter is a triangle as wide as two pixels of the coarser of both grids: bilinear when it enlarges, free of
-    aliasing when it shrinks. Box edges keep their fractions of a pixel.
+def crop_faces(
+    pictures: Sequence[Picture | None], detector: FaceDetector, constants: Preprocessing
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Each picture's own face, black where it shows none.
 
     Args:
-        image: (height, width, 3) RGB.
-        box: (4,) left, top, right, bottom in pixels of the image.
+        pictures: of one clip; None where the clip shows nothing.
+        detector: what finds the faces.
+        constants: of the clip contract.
+
+    Returns:
+        faces (N, 224, 224, 3) uint8 RGB, and face_found (N,) bool.
+    """
+    side = constants.face_size_px
+    faces = np.zeros((len(pictures), side, side, 3), dtype=np.uint8)
+    found = np.zeros(len(pictures), dtype=np.bool_)
+    shown = [(i, picture) for i, picture in enumerate(pictures) if picture is not None]
+    boxes = detector.detect([picture for _, picture in shown])
+    for (i, picture), box in zip(shown, boxes, strict=True):
+        if box is not None:
+            faces[i], found[i] = crop_face(picture, square_box(box), side), True
+    return faces, found
+
+
+def square_box(box: npt.NDArray[np.float32]) -> tuple[int, int, int]:
+    """Square a box (left, top, right, bottom) to its longer side about its centre.
+
+    Returns:
+        Left, top and side, in whole pixels: at most one pixel from the box's own, which wanders by more from frame to
+        frame.
+    """
+    left, top, right, bottom = box.astype(np.float64)
+    side = max(1, round(max(right - left, bottom - top)))
+    return round((left + right - side) / 2), round((top + bottom - side) / 2), side
+
+
+def crop_face(picture: Picture, square: tuple[int, int, int], size_px: int) -> npt.NDArray[np.uint8]:
+    """Cut a square out of a picture and bring it to `size_px` pixels a side; what lies outside the picture is black.
+
+    The filter (FFmpeg's bilinear one) is a triangle as wide as two pixels of the coarser of both grids: it enlarges
+    smoothly and shrinks without aliasing.
+
+    Args:
+        picture: to cut from.
+        square: left, top and side in whole pixels of the picture.
         size_px: side of the result.
 
     Returns:
         (size_px, size_px, 3) uint8.
     """
-    left, top, right, bottom = (float(edge) for edge in box)
-    columns, across = _taps(left, right, image.shape[1], size_px)
-    rows, down = _taps(top, bottom, image.shape[0], size_px)
-    region = image[rows, columns].astype(np.float32)
-    shortened = np.tensordot(down, region, axes=(1, 0))
-    face = np.tensordot(shortened, across, axes=(1, 1)).swapaxes(1, 2)
-    return np.clip(np.rint(face), 0, 255).astype(np.uint8)
-
-
-def _taps(begin: float, end: float, pixels: int, size_px: int) -> tuple[slice, npt.NDArray[np.float32]]:
-    """Which source pixels one axis needs, and their weights (size_px, of those pixels).
-
-    Weights are normalised over all pixels of an unbounded image, so that those which do not exist count as black.
-    """
-    scale = (end - begin) / size_px
-    reach = max(scale, 1.0)
-    centres = begin + (np.arange(size_px) + 0.5) * scale - 0.5
-    first, last = int(np.floor(centres[0] - reach)), int(np.ceil(centres[-1] + reach))
-    positions = np.arange(first, last + 1)
-    weights = np.maximum(0.0, 1.0 - np.abs(positions - centres[:, None]) / reach)
-    weights /= weights.sum(axis=1, keepdims=True)
-    inside = (positions >= 0) & (positions < pixels)
-    start = int(positions[inside][0]) if inside.any() else 0
-    return slice(start, start + int(inside.sum())), weights[:, inside].astype(np.float32)
+    left, top, side = square
+    columns = slice(max(left, 0), max(min(left + side, picture.width), 0))
+    rows = slice(max(top, 0), max(min(top + side, picture.height), 0))
+    if columns.start >= columns.stop or rows.start >= rows.stop:
+        return np.zeros((size_px, size_px, 3), dtype=np.uint8)
+    seen = picture.region(columns.start, rows.start, columns.stop, rows.stop)
+    if seen.shape[:2] != (side, side):
+        whole = np.zeros((side, side, 3), dtype=np.uint8)
+        whole[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = seen
+        seen = whole
+    return Picture.from_rgb(seen).resized(size_px, size_px)

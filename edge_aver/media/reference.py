@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from edge_aver.errors import MissingLibraryError
 from edge_aver.media.audio import segments
 from edge_aver.media.clip import ClipTensors
 from edge_aver.media.decode import decode_clip
-from edge_aver.media.faces import FaceDetector, crop_face, square_box
-from edge_aver.media.speech import librosa_steps
+from edge_aver.media.faces import FaceDetector, crop_faces
+from edge_aver.media.librosa_speech import librosa_steps
+from edge_aver.media.picture import Picture
 from edge_aver.spec import Preprocessing
 
-__all__ = ["MtcnnDetector", "ReferenceFrontEnd", "librosa_steps", "load"]
+__all__ = ["MtcnnDetector", "ReferenceFrontEnd", "ReferencePlan"]
 
 _BATCH = 5
 """Images that pass MTCNN together: more cost memory (its first layer keeps the full picture) and gain no time."""
@@ -24,16 +26,22 @@ _SMALLEST_SIDE_PX = 20
 """MTCNN looks for faces of at least this size, and fails on a picture that could hold none."""
 
 
-def load(constants: Preprocessing, threads: int | None) -> "ReferenceFrontEnd":
-    """Load the reference front end; `threads` of None leaves PyTorch's own choice.
+@dataclass(frozen=True, kw_only=True)
+class ReferencePlan:
+    """The reference front end; `threads` of None leaves PyTorch's own choice."""
 
-    Raises:
-        MissingLibraryError: facenet-pytorch or librosa is not installed.
-    """
-    detector = MtcnnDetector(threads=threads)
-    # librosa compiles on first use: here, where no stage is timed.
-    librosa_steps(np.zeros(constants.sample_rate_hz, dtype=np.float32), constants)
-    return ReferenceFrontEnd(constants, detector, threads=threads)
+    name: str = "reference"
+
+    def load(self, constants: Preprocessing, threads: int | None) -> "ReferenceFrontEnd":
+        """Load it.
+
+        Raises:
+            MissingLibraryError: facenet-pytorch or librosa is not installed.
+        """
+        detector = MtcnnDetector(threads=threads)
+        # librosa compiles on first use: here, where no stage is timed.
+        librosa_steps(np.zeros(constants.sample_rate_hz, dtype=np.float32), constants)
+        return ReferenceFrontEnd(constants, detector, threads=threads)
 
 
 class ReferenceFrontEnd:
@@ -45,8 +53,6 @@ class ReferenceFrontEnd:
         threads: of the video decoder; None for as many as it likes.
     """
 
-    name = "reference"
-
     def __init__(self, constants: Preprocessing, detector: FaceDetector, *, threads: int | None = None) -> None:
         self._constants = constants
         self._detector = detector
@@ -57,7 +63,7 @@ class ReferenceFrontEnd:
         began = time.perf_counter()
         clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads)
         decoded = time.perf_counter()
-        faces, face_found = _faces(clip.frames, self._detector, self._constants)
+        faces, face_found = crop_faces(clip.pictures, self._detector, self._constants)
         seen = time.perf_counter()
         audio = segments(librosa_steps(clip.speech, self._constants), self._constants)
         heard = time.perf_counter()
@@ -85,8 +91,9 @@ class MtcnnDetector:
             torch.set_num_threads(threads)
         self._mtcnn = MTCNN(device=torch.device("cpu")).eval()
 
-    def detect(self, images: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32] | None]:
-        """The most probable face of each RGB image as (left, top, right, bottom), or None; sizes may differ."""
+    def detect(self, pictures: Sequence[Picture]) -> list[npt.NDArray[np.float32] | None]:
+        """The most probable face of each picture as (left, top, right, bottom), or None; sizes may differ."""
+        images = [picture.rgb() for picture in pictures]
         boxes: list[npt.NDArray[np.float32] | None] = [None] * len(images)
         for indices in _batches(images):
             found, probabilities = self._mtcnn.detect([images[i] for i in indices])
@@ -103,18 +110,3 @@ def _batches(images: Sequence[npt.NDArray[np.uint8]]) -> list[list[int]]:
         if min(image.shape[:2]) >= _SMALLEST_SIDE_PX:
             by_size.setdefault(image.shape, []).append(i)
     return [group[at : at + _BATCH] for group in by_size.values() for at in range(0, len(group), _BATCH)]
-
-
-def _faces(
-    frames: Sequence[npt.NDArray[np.uint8] | None], detector: FaceDetector, constants: Preprocessing
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Each frame's own face, black where it shows none."""
-    side = constants.face_size_px
-    faces = np.zeros((len(frames), side, side, 3), dtype=np.uint8)
-    found = np.zeros(len(frames), dtype=np.bool_)
-    shown = [(i, frame) for i, frame in enumerate(frames) if frame is not None]
-    boxes = detector.detect([frame for _, frame in shown])
-    for (i, frame), box in zip(shown, boxes, strict=True):
-        if box is not None:
-            faces[i], found[i] = crop_face(frame, square_box(box), side), True
-    return faces, found

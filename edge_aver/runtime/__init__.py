@@ -1,5 +1,6 @@
 """Inference from an artifact: numpy and one runtime library."""
 
+from edge_aver.runtime.front_end import FastPlan, fast_plan
 from edge_aver.runtime.model import Model, Prediction, load, newest
 
-__all__ = ["Model", "Prediction", "load", "newest"]
+__all__ = ["FastPlan", "Model", "Prediction", "fast_plan", "load", "newest"]

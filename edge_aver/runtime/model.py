@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from edge_aver.bundle import Artifact, choose_artifacts, open_artifact
 from edge_aver.errors import TargetError
-from edge_aver.media.clip import FrontEnd, load_front_end, require_face
+from edge_aver.media.clip import FrontEnd, require_face
+from edge_aver.runtime.front_end import fast_plan
 from edge_aver.targets import RUNTIMES, runtime_module
 
 __all__ = ["Model", "Prediction", "load", "newest"]
@@ -82,8 +83,13 @@ class Model:
 
     @cached_property
     def front_end(self) -> FrontEnd:
-        """What turns media into tensors, by the artifact's own constants; loaded on first use."""
-        return load_front_end(self.artifact.spec.preprocessing, threads=self._threads)
+        """What turns media into tensors, by the artifact's own constants; loaded on first use.
+
+        Raises:
+            ArtifactError: the face detector that an export leaves beside its artifacts is missing or changed.
+        """
+        plan = fast_plan(self.artifact.path.parent, self.artifact.runtime)
+        return plan.load(self.artifact.spec.preprocessing, self._threads)
 
     def predict_tensors(self, faces: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network alone.

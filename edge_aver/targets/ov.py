@@ -44,7 +44,7 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
 def open_runner(
     path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
 ) -> "OvRunner":
-    """Open an IR folder; see `RuntimeModule.open_runner`. OpenVINO has no exact mode: it runs as it always does."""
+    """Open an IR folder or an ONNX file; see `RuntimeModule.open_runner`. OpenVINO has no exact mode: it runs as it always does."""
     return OvRunner(path, threads=threads, outputs=outputs)
 
 
@@ -54,7 +54,7 @@ class OvRunner:
     def __init__(self, path: Path, *, threads: int | None, outputs: tuple[str, ...]) -> None:
         core = openvino.Core()
         try:
-            model = core.read_model(path / _XML)
+            model = core.read_model(path / _XML if path.is_dir() else path)
             if outputs:
                 model.add_outputs(list(outputs))
             self._compiled = core.compile_model(model, "CPU", _config(threads))
