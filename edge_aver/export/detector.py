@@ -95,9 +95,9 @@ def ensure_detector(folder: Path) -> None:
 def export_detector(path: Path) -> None:
     """Write the three networks to the folder `path`, each as `<name>.onnx`; equal weights give equal bytes.
 
-    `pnet` takes images (N, H, W, 3) uint8 RGB and gives, for every cell of 12 by 12 pixels at a stride of 2, the
-    probability (N, h, w) of a face and the offsets (N, 4, h, w) of its box. `rnet` and `onet` take such images, boxes
-    (M, 4) float32 in their pixels and, for each box, the index of its image (M,) int64; they cut the boxes out
+    `pnet` takes planes (N, 3, H, W) float32, RGB from 0 to 255, and gives, for every cell of 12 by 12 pixels at a stride of 2, the
+    probability (N, h, w) of a face and the offsets (N, 4, h, w) of its box. `rnet` and `onet` take such planes, boxes
+    (M, 4) float32 in their pixels and, for each box, the index of its planes (M,) int64; they cut the boxes out
     themselves (RoiAlign) and give probability (M,) and offsets (M, 4).
 
     Raises:
@@ -114,7 +114,15 @@ def _weights(name: str) -> Weights:
     if package is None or package.origin is None:
         raise MissingLibraryError("facenet_pytorch", "reference", "exporting the face detector")
     file = Path(package.origin).parent / "data" / f"{name}.pt"
-    return {key: value.numpy() for key, value in torch.load(file, weights_only=True).items()}
+    weights = {key: value.numpy() for key, value in torch.load(file, weights_only=True).items()}
+    return weights | _for_pixels(weights["conv1.weight"], weights["conv1.bias"])
+
+
+def _for_pixels(weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> Weights:
+    """The first convolution for pixels from 0 to 255 where it was trained on (pixel - 127.5) / 128: it pads nothing."""
+    scaled = weight.astype(np.float64) / 128
+    moved = bias - 127.5 * scaled.sum(axis=(1, 2, 3))
+    return {"conv1.weight": scaled.astype(np.float32), "conv1.bias": moved.astype(np.float32)}
 
 
 def _model(cascade: _Cascade, weights: Weights) -> onnx.ModelProto:
@@ -130,7 +138,7 @@ def _model(cascade: _Cascade, weights: Weights) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in zip((probability, offsets), shapes, strict=True)
     ]
-    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ("N", "H", "W", 3))]
+    inputs = [helper.make_tensor_value_info("planes", TensorProto.FLOAT, ("N", 3, "H", "W"))]
     if cascade.side_px is not None:
         inputs.append(helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ("M", 4)))
         inputs.append(helper.make_tensor_value_info("owners", TensorProto.INT64, ("M",)))
@@ -165,13 +173,8 @@ class _Graph:
 
 
 def _trunk(graph: _Graph, cascade: _Cascade) -> str:
-    """From the images to the last convolution's features."""
-    planes = graph.add("Cast", "images", out="floats", to=TensorProto.FLOAT)
-    planes = graph.add("Transpose", planes, out="planes", perm=[0, 3, 1, 2])
-    # Centred before boxes are cut out: equal, since both are linear, and the images are fewer than the boxes.
-    centre = graph.constant("centre", np.array(127.5, dtype=np.float32))
-    scale = graph.constant("scale", np.array(1 / 128, dtype=np.float32))
-    tensor = graph.add("Mul", graph.add("Sub", planes, centre, out="centred"), scale, out="scaled")
+    """From the planes to the last convolution's features."""
+    tensor = "planes"
     if cascade.side_px is not None:
         sides = {"output_height": cascade.side_px, "output_width": cascade.side_px, "sampling_ratio": _SAMPLES}
         half = "half_pixel"

@@ -1,6 +1,6 @@
-"""MTCNN (Zhang et al. 2016) on whatever runs its three networks: pyramid, candidates, boxes, all pictures at once."""
+"""MTCNN (Zhang et al. 2016) on whatever runs its three networks: pyramid, candidates, boxes, many pictures at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,16 @@ _OVERLAP_IN_LEVEL, _OVERLAP = 0.5, 0.7
 """Intersection over union above which the less probable of two candidates goes: within a level, and across levels."""
 
 _SURE = 0.95
-"""A face as probable as this ends the search: finer stages look only where no such face was found."""
+"""A face as probable as this ends the search of a picture; less, and smaller faces are looked for too."""
+
+_KEY_EVERY = 5
+"""One picture in so many is searched as a whole at once; the others first where its face was."""
+
+_PASSES = 2
+"""How often O-Net looks at a place taken from another picture: the second time the face is in the middle."""
 
 _PIXELS = 2_000_000
-"""Of images and pyramids that pass P-Net together: bounds its memory, which holds ten floats a pixel."""
+"""Of images and pyramids that are searched together: bounds the memory of P-Net, which holds ten floats a pixel."""
 
 _ROWS = 16
 """Numbers of candidates are rounded up to a multiple of this: runtimes prepare anew for every shape they meet."""
@@ -38,8 +44,8 @@ class MtcnnNetworks:
     """The cascade's networks, as `edge_aver.export.detector` writes them.
 
     Attributes:
-        pnet: proposes; images (N, H, W, 3) uint8 to probability (N, h, w) and offsets (N, 4, h, w).
-        rnet: refines; images, boxes (M, 4) float32, owners (M,) int64 to probability (M,) and offsets (M, 4).
+        pnet: proposes; planes (N, 3, H, W) float32 to probability (N, h, w) and offsets (N, 4, h, w).
+        rnet: refines; planes, boxes (M, 4) float32, owners (M,) int64 to probability (M,) and offsets (M, 4).
         onet: as `rnet`; has the last word.
     """
 
@@ -65,6 +71,21 @@ class _Candidates:
         return _Candidates(boxes=refined(self.boxes, offsets), probability=self.probability, owners=self.owners)
 
 
+class _Found:
+    """The most probable face so far of each of `count` pictures: its box, and the stage that found it."""
+
+    def __init__(self, count: int) -> None:
+        self.boxes: list[Array | None] = [None] * count
+        self.probability = np.zeros(count)
+        self.stages: list[Stage | None] = [None] * count
+
+    def offer(self, faces: _Candidates, pictures: npt.NDArray[np.intp], stage: Stage) -> None:
+        """Take what is more probable; `pictures` says which picture each owner is."""
+        for owner, probability, box in zip(pictures[faces.owners], faces.probability, faces.boxes, strict=True):
+            if probability > self.probability[owner]:
+                self.probability[owner], self.boxes[owner], self.stages[owner] = probability, box, stage
+
+
 class Mtcnn:
     """The most probable face of each picture, searched from large faces to small ones.
 
@@ -78,11 +99,13 @@ class Mtcnn:
     def detect(self, pictures: Sequence[Picture]) -> list[Array | None]:
         """Find the most probable face of each picture.
 
-        A picture is searched as a whole, for large faces first (`edge_aver.media.pyramid`); once a face is certain,
-        it is not searched for smaller ones. No picture takes a box from another.
+        Some pictures are searched as a whole, for large faces first (`edge_aver.media.pyramid`); once a face is
+        certain, its picture is not searched for smaller ones. The others are looked at where the nearest of those
+        showed its face. A box counts only where O-Net sees a face in that very picture; where it sees none for
+        certain, the picture is searched as a whole too.
 
         Args:
-            pictures: of any sizes.
+            pictures: of one clip, in order of time; of any sizes.
 
         Returns:
             For each picture a box (4,) float32 of left, top, right, bottom in its pixels, or None where no face is
@@ -93,39 +116,69 @@ class Mtcnn:
         for i, picture in enumerate(pictures):
             by_size.setdefault((picture.height, picture.width), []).append(i)
         for size, indices in by_size.items():
-            found = self._search(size, [pictures[i] for i in indices])
-            for i, box in zip(indices, found, strict=True):
+            found = self._search([pictures[i] for i in indices], search_stages(*size))
+            for i, box in zip(indices, found.boxes, strict=True):
                 boxes[i] = box
         return boxes
 
-    def _search(self, size: tuple[int, int], pictures: Sequence[Picture]) -> list[Array | None]:
-        """Stage by stage, those pictures whose face is not yet certain."""
-        boxes: list[Array | None] = [None] * len(pictures)
-        best = np.zeros(len(pictures))
-        for stage in search_stages(*size):
-            pending = np.flatnonzero(best < _SURE)
-            group = max(1, _PIXELS // stage.pixels)
-            for some in (pending[at : at + group] for at in range(0, len(pending), group)):
-                faces = self._faces(stage, [pictures[i] for i in some])
-                for owner, probability, box in zip(some[faces.owners], faces.probability, faces.boxes, strict=True):
-                    if probability > best[owner]:
-                        best[owner], boxes[owner] = probability, box
-        return boxes
+    def _search(self, pictures: Sequence[Picture], stages: Sequence[Stage]) -> _Found:
+        """Search pictures of one size."""
+        found = _Found(len(pictures))
+        keys = np.arange(_KEY_EVERY // 2, len(pictures) + _KEY_EVERY // 2, _KEY_EVERY).clip(max=len(pictures) - 1)
+        keys = np.unique(keys)
+        self._search_whole(pictures, keys, stages, found)
+        self._follow(pictures, np.setdiff1d(np.arange(len(pictures)), keys), keys, found)
+        unsure = np.setdiff1d(np.flatnonzero(found.probability < _SURE), keys)
+        self._search_whole(pictures, unsure, stages, found)
+        return found
 
-    def _faces(self, stage: Stage, pictures: Sequence[Picture]) -> _Candidates:
-        """The cascade over one stage's pyramid of several pictures of one size."""
-        images = np.stack([picture.scaled(*stage.image) for picture in pictures])
-        found = self._proposed(stage, images)
-        found, offsets = _judged(self._networks.rnet, found, stage, images, _THRESHOLDS[1])
+    def _search_whole(
+        self, pictures: Sequence[Picture], pending: npt.NDArray[np.intp], stages: Sequence[Stage], found: _Found
+    ) -> None:
+        """Stage by stage, those pictures whose face is not yet certain."""
+        for stage in stages:
+            pending = pending[found.probability[pending] < _SURE]
+            for some in _groups(pending, stage):
+                images = _images(pictures, some, stage)
+                found.offer(self._cascade(stage, images), some, stage)
+
+    def _follow(
+        self, pictures: Sequence[Picture], others: npt.NDArray[np.intp], keys: npt.NDArray[np.intp], found: _Found
+    ) -> None:
+        """Look where the nearest picture that was searched showed its face."""
+        seen = np.array([key for key in keys if found.boxes[key] is not None], dtype=np.intp)
+        if not len(seen) or not len(others):
+            return
+        nearest = seen[np.abs(others[:, None] - seen).argmin(axis=1)]
+        for stage in {id(item): item for item in (found.stages[key] for key in nearest) if item is not None}.values():
+            chosen = np.array([found.stages[key] is stage for key in nearest])
+            for some in _groups(others[chosen], stage):
+                places = [found.boxes[key] for key in nearest[np.isin(others, some)]]
+                faces = self._looked_at(stage, _images(pictures, some, stage), np.stack([b for b in places if b is not None]))
+                found.offer(faces, some, stage)
+
+    def _looked_at(self, stage: Stage, images: npt.NDArray[np.uint8], places: Array) -> _Candidates:
+        """What O-Net makes of one place (N, 4) in each image (N, height, width, 3)."""
+        planes, count = _planes(images), len(images)
+        faces = _Candidates(boxes=places, probability=np.ones(count, np.float32), owners=np.arange(count))
+        for _ in range(_PASSES):
+            faces, offsets = _judged(self._networks.onet, faces, stage, planes, _THRESHOLDS[2])
+            faces = faces.moved(offsets)
+        return faces
+
+    def _cascade(self, stage: Stage, images: npt.NDArray[np.uint8]) -> _Candidates:
+        """All three networks over one stage's pyramid of images (N, height, width, 3)."""
+        found, planes = self._proposed(stage, images), _planes(images)
+        found, offsets = _judged(self._networks.rnet, found, stage, planes, _THRESHOLDS[1])
         keep = suppressed(found.boxes, found.probability, found.owners, _OVERLAP)
         found = found.at(keep).moved(offsets[keep])
-        found, offsets = _judged(self._networks.onet, found, stage, images, _THRESHOLDS[2])
+        found, offsets = _judged(self._networks.onet, found, stage, planes, _THRESHOLDS[2])
         # The most probable face is what remains of any further suppression.
         return found.moved(offsets)
 
     def _proposed(self, stage: Stage, images: npt.NDArray[np.uint8]) -> _Candidates:
         """What P-Net takes for faces."""
-        answer = self._networks.pnet({"images": stage.mosaic(images)})
+        answer = self._networks.pnet({"planes": _planes(stage.mosaic(images))})
         owners, rows, columns = np.nonzero(answer["probability"] >= _THRESHOLDS[0])
         inside, boxes, levels = stage.located(np.stack([columns, rows], axis=1) * STRIDE_PX)
         owners, rows, columns = owners[inside].astype(np.int64), rows[inside], columns[inside]
@@ -137,19 +190,33 @@ class Mtcnn:
 
 
 def _judged(
-    network: Infer, found: _Candidates, stage: Stage, images: npt.NDArray[np.uint8], threshold: float
+    network: Infer, found: _Candidates, stage: Stage, planes: Array, threshold: float
 ) -> tuple[_Candidates, Array]:
-    """The candidates, squared, that a network which looks at each of them takes for faces, and how to move their boxes."""
+    """Candidates, squared, that a network which looks at each of them takes for faces; and how to move their boxes."""
     boxes = squared(found.boxes)
     crops = clipped(boxes, *stage.size)
     seen = (crops[:, 2:] > crops[:, :2]).all(axis=1)
     boxes, crops, owners = boxes[seen], crops[seen], found.owners[seen]
     if not len(crops):
         return found.at(seen), np.empty((0, 4), dtype=np.float32)
-    answer = network({"images": images, **_padded({"boxes": crops * stage.to_image, "owners": owners})})
+    answer = network({"planes": planes, **_padded({"boxes": crops * stage.to_image, "owners": owners})})
     probability, offsets = answer["probability"][: len(crops)], answer["offsets"][: len(crops)]
     likely = probability > threshold
     return _Candidates(boxes=boxes, probability=probability, owners=owners).at(likely), offsets[likely]
+
+
+def _groups(indices: npt.NDArray[np.intp], stage: Stage) -> Iterator[npt.NDArray[np.intp]]:
+    """As many pictures at a time as `_PIXELS` allows."""
+    size = max(1, _PIXELS // stage.pixels)
+    return (indices[at : at + size] for at in range(0, len(indices), size))
+
+
+def _images(pictures: Sequence[Picture], indices: npt.NDArray[np.intp], stage: Stage) -> npt.NDArray[np.uint8]:
+    return np.stack([pictures[i].scaled(*stage.image) for i in indices])
+
+
+def _planes(images: npt.NDArray[np.uint8]) -> Array:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def _padded(rows: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -10,6 +10,8 @@ class Picture:
         self.height,self.width=frame.height,frame.width
     @classmethod
     def from_rgb(cls,a): return cls(VideoFrame.from_ndarray(np.ascontiguousarray(a),format='rgb24'))
+    def resized(self,h,w): return self.scaled(h,w)
+    def region(self,l,t,r,b): return self.rgb()[t:b,l:r]
     def scaled(self,h,w):
         f=self.frame
         if not hasattr(_local,'r'): _local.r={}
