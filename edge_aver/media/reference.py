@@ -12,10 +12,10 @@ from edge_aver.media.audio import segments
 from edge_aver.media.clip import ClipTensors
 from edge_aver.media.decode import decode_clip
 from edge_aver.media.faces import FaceDetector, crop_face, square_box
-from edge_aver.media.speech import librosa_steps
+from edge_aver.media.librosa_speech import librosa_steps
 from edge_aver.spec import Preprocessing
 
-__all__ = ["MtcnnDetector", "ReferenceFrontEnd", "librosa_steps", "load"]
+__all__ = ["MtcnnDetector", "ReferenceFrontEnd", "load"]
 
 _BATCH = 5
 """Images that pass MTCNN together: more cost memory (its first layer keeps the full picture) and gain no time."""
