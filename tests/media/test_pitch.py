@@ -33,6 +33,14 @@ def test_the_pitch_of_a_tone_is_between_two_lags_and_never_an_octave_off(hz):
     np.testing.assert_allclose(pitch_hz(window, np.array([True]), CONSTANTS), hz, rtol=0.01)
 
 
+@pytest.mark.parametrize(("level", "minimum", "hz"), [(0.15, 0.07, 400.0), (0.25, 0.14, 200.0)])
+def test_the_first_trough_is_taken_if_it_is_below_a_tenth_and_else_the_deepest(level, minimum, hz):
+    """A tone of 400 Hz over a fainter one an octave below: the period of 40 samples fits the better, the fainter."""
+    window = windows_of(hum(400.0, noise=0) + level * hum(200.0, noise=0))
+    np.testing.assert_allclose(yin_minimum(window, np.array([40])), minimum, atol=0.015)
+    np.testing.assert_allclose(pitch_hz(window, np.array([True]), CONSTANTS), hz, rtol=0.01)
+
+
 def test_a_window_has_its_pitch_whatever_stands_beside_it():
     loud = np.arange(150) % 5 != 0
     many = windows_of(*(hum(100 + 2 * i, noise=0.02, seed=i) for i in range(150)))
