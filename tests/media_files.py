@@ -28,6 +28,13 @@ def tone(seconds, hz=220.0, *, rate_hz=48_000, level=0.3):
     return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)).astype(np.float32)
 
 
+def voice(seconds=3.6, hz=140.0):
+    """A buzz with harmonics between two pauses, over faint noise, at 16 kHz."""
+    sound = sum(tone(seconds, hz * n, rate_hz=16_000, level=0.3 / n) for n in range(1, 12))
+    sound[:8_000], sound[-16_000:] = 0, 0
+    return (sound + 1e-3 * np.random.default_rng(0).standard_normal(len(sound))).astype(np.float32)
+
+
 def click(seconds, at_s, *, rate_hz=48_000):
     """Silence but for a short burst that begins at `at_s`."""
     sound = np.zeros(round(seconds * rate_hz), dtype=np.float32)

@@ -12,7 +12,8 @@ from edge_aver.media.audio import segments
 from edge_aver.media.clip import load_front_end, require_face
 from edge_aver.media.decode import decode_clip
 from edge_aver.media.faces import crop_face, square_box
-from edge_aver.media.reference import MtcnnDetector, ReferenceFrontEnd, librosa_steps
+from edge_aver.media.librosa_speech import librosa_steps
+from edge_aver.media.reference import MtcnnDetector, ReferenceFrontEnd
 from edge_aver.spec import Preprocessing
 
 pytest.importorskip("facenet_pytorch", reason="the reference front end needs the extra reference")
