@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from edge_aver.errors import ClipError
 from edge_aver.media import container as media
+from edge_aver.media.picture import Picture
 from edge_aver.media.timeline import Moment, lay_out, nearest
 from edge_aver.spec import Preprocessing
 
@@ -35,7 +36,7 @@ class DecodedClip:
         duration_s: of the whole clip, not only of the window.
     """
 
-    frames: tuple[npt.NDArray[np.uint8] | None, ...]
+    pictures: tuple[Picture | None, ...]
     speech: npt.NDArray[np.float32]
     duration_s: float
 
@@ -70,7 +71,7 @@ def decode_clip(
     if end_s <= 0:
         raise ClipError(f"{media.describe_source(source)}: zero seconds long: neither picture nor sound in it")
     _check_complete(source, "the clip", end_s, min(duration_s, start_s + constants.frame_times_s()[-1]))
-    return DecodedClip(frames=frames, speech=speech, duration_s=duration_s or end_s)
+    return DecodedClip(pictures=frames, speech=speech, duration_s=duration_s or end_s)
 
 
 def probe_duration_s(source: Path | bytes) -> float:
@@ -100,7 +101,7 @@ def _frames(
     if end_s is None and not media.track_end_s(container, track) and start_s == 0:
         raise ClipError(f"{media.describe_source(source)}: zero seconds of video: no picture could be decoded")
     _check_complete(source, "its video", end_s or 0.0, min(media.track_end_s(container, track), times_s[-1]))
-    return tuple(None if frame is None else _upright(frame) for frame in picked), end_s or 0.0
+    return tuple(None if frame is None else Picture(frame) for frame in picked), end_s or 0.0
 
 
 def _pictures(container: InputContainer, track: VideoStream, source: Path | bytes) -> Iterator[Moment[VideoFrame]]:

@@ -1,7 +1,7 @@
 """MTCNN (Zhang et al. 2016) on whatever runs its three networks: pyramid, candidates, boxes, many pictures at once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,19 +56,33 @@ class MtcnnNetworks:
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidates:
-    """Boxes (M, 4) in pixels of the pictures, their probabilities (M,), and the picture each lies in (M,)."""
+    """What may be faces.
+
+    Attributes:
+        boxes: (M, 4) in pixels of the pictures.
+        places: (M, 4), the boxes that P-Net proposed and these came from.
+        probability: (M,).
+        owners: (M,), the picture that each lies in.
+    """
 
     boxes: Array
+    places: Array
     probability: Array
     owners: npt.NDArray[np.int64]
 
     def at(self, index: npt.NDArray[Any]) -> "_Candidates":
         """Those at an index or mask."""
-        return _Candidates(boxes=self.boxes[index], probability=self.probability[index], owners=self.owners[index])
+        return replace(
+            self,
+            boxes=self.boxes[index],
+            places=self.places[index],
+            probability=self.probability[index],
+            owners=self.owners[index],
+        )
 
     def moved(self, offsets: Array) -> "_Candidates":
         """The same with their boxes moved by offsets (M, 4)."""
-        return _Candidates(boxes=refined(self.boxes, offsets), probability=self.probability, owners=self.owners)
+        return replace(self, boxes=refined(self.boxes, offsets))
 
 
 class _Found:
@@ -76,14 +90,16 @@ class _Found:
 
     def __init__(self, count: int) -> None:
         self.boxes: list[Array | None] = [None] * count
+        self.places: list[Array | None] = [None] * count
         self.probability = np.zeros(count)
         self.stages: list[Stage | None] = [None] * count
 
     def offer(self, faces: _Candidates, pictures: npt.NDArray[np.intp], stage: Stage) -> None:
         """Take what is more probable; `pictures` says which picture each owner is."""
-        for owner, probability, box in zip(pictures[faces.owners], faces.probability, faces.boxes, strict=True):
-            if probability > self.probability[owner]:
-                self.probability[owner], self.boxes[owner], self.stages[owner] = probability, box, stage
+        for i, owner in enumerate(pictures[faces.owners]):
+            if faces.probability[i] > self.probability[owner]:
+                self.probability[owner], self.stages[owner] = faces.probability[i], stage
+                self.boxes[owner], self.places[owner] = faces.boxes[i], faces.places[i]
 
 
 class Mtcnn:
@@ -153,23 +169,23 @@ class Mtcnn:
         for stage in {id(item): item for item in (found.stages[key] for key in nearest) if item is not None}.values():
             chosen = np.array([found.stages[key] is stage for key in nearest])
             for some in _groups(others[chosen], stage):
-                places = [found.boxes[key] for key in nearest[np.isin(others, some)]]
+                places = [found.places[key] for key in nearest[np.isin(others, some)]]
                 faces = self._looked_at(stage, _images(pictures, some, stage), np.stack([b for b in places if b is not None]))
                 found.offer(faces, some, stage)
 
     def _looked_at(self, stage: Stage, images: npt.NDArray[np.uint8], places: Array) -> _Candidates:
         """What O-Net makes of one place (N, 4) in each image (N, height, width, 3)."""
-        planes, count = _planes(images), len(images)
-        faces = _Candidates(boxes=places, probability=np.ones(count, np.float32), owners=np.arange(count))
-        for _ in range(_PASSES):
-            faces, offsets = _judged(self._networks.onet, faces, stage, planes, _THRESHOLDS[2])
-            faces = faces.moved(offsets)
-        return faces
+        count = len(images)
+        found = _Candidates(boxes=places, places=places, probability=np.ones(count, np.float32), owners=np.arange(count))
+        return self._judged_twice(found, stage, _planes(images), doubt=True)
 
     def _cascade(self, stage: Stage, images: npt.NDArray[np.uint8]) -> _Candidates:
         """All three networks over one stage's pyramid of images (N, height, width, 3)."""
-        found, planes = self._proposed(stage, images), _planes(images)
-        found, offsets = _judged(self._networks.rnet, found, stage, planes, _THRESHOLDS[1])
+        return self._judged_twice(self._proposed(stage, images), stage, _planes(images))
+
+    def _judged_twice(self, found: _Candidates, stage: Stage, planes: Array, *, doubt: bool = False) -> _Candidates:
+        """What R-Net and O-Net leave of candidates; with `doubt`, R-Net moves them all and takes none away."""
+        found, offsets = _judged(self._networks.rnet, found, stage, planes, 0.0 if doubt else _THRESHOLDS[1])
         keep = suppressed(found.boxes, found.probability, found.owners, _OVERLAP)
         found = found.at(keep).moved(offsets[keep])
         found, offsets = _judged(self._networks.onet, found, stage, planes, _THRESHOLDS[2])
@@ -183,10 +199,11 @@ class Mtcnn:
         inside, boxes, levels = stage.located(np.stack([columns, rows], axis=1) * STRIDE_PX)
         owners, rows, columns = owners[inside].astype(np.int64), rows[inside], columns[inside]
         probability, offsets = answer["probability"][owners, rows, columns], answer["offsets"][owners, :, rows, columns]
-        found = _Candidates(boxes=boxes, probability=probability, owners=owners)
+        found = _Candidates(boxes=boxes, places=boxes, probability=probability, owners=owners)
         alone = suppressed(boxes, probability, owners * len(stage.levels) + levels, _OVERLAP_IN_LEVEL)
         together = alone[suppressed(boxes[alone], probability[alone], owners[alone], _OVERLAP)]
-        return found.at(together).moved(offsets[together])
+        found = found.at(together).moved(offsets[together])
+        return replace(found, places=found.boxes)
 
 
 def _judged(
@@ -196,13 +213,13 @@ def _judged(
     boxes = squared(found.boxes)
     crops = clipped(boxes, *stage.size)
     seen = (crops[:, 2:] > crops[:, :2]).all(axis=1)
-    boxes, crops, owners = boxes[seen], crops[seen], found.owners[seen]
+    found, crops = replace(found, boxes=boxes).at(seen), crops[seen]
     if not len(crops):
-        return found.at(seen), np.empty((0, 4), dtype=np.float32)
-    answer = network({"planes": planes, **_padded({"boxes": crops * stage.to_image, "owners": owners})})
+        return found, np.empty((0, 4), dtype=np.float32)
+    answer = network({"planes": planes, **_padded({"boxes": crops * stage.to_image, "owners": found.owners})})
     probability, offsets = answer["probability"][: len(crops)], answer["offsets"][: len(crops)]
     likely = probability > threshold
-    return _Candidates(boxes=boxes, probability=probability, owners=owners).at(likely), offsets[likely]
+    return replace(found, probability=probability).at(likely), offsets[likely]
 
 
 def _groups(indices: npt.NDArray[np.intp], stage: Stage) -> Iterator[npt.NDArray[np.intp]]:
