@@ -138,8 +138,8 @@ def _pool_tables(path: Path, tables: Sequence[tuple[Path, tuple[Prediction, ...]
     for column in _OPTIONAL:
         if len({getattr(item, column) is None for item in predictions}) > 1:
             raise ComparisonError(f"{path}: some of its CSV files have a column {column!r}, others have none")
-    name = path.name if len(tables) == 1 else f"{path.name}, {len(tables)} files"
-    return Side(name=name or str(path), predictions=predictions)
+    files = f", {len(tables)} files" if len(tables) > 1 else ""
+    return Side(name=path.absolute().name + files, predictions=predictions)
 
 
 def _read_csv(path: Path) -> list[Prediction]:

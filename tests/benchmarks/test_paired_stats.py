@@ -181,3 +181,9 @@ def test_clips_needed_are_finite_on_the_margin_and_more_than_those_at_hand() -> 
     assert clips_needed(0, 0, 3, margin=0.01, effect=1.0) == 368
     assert clips_needed(2, 0, 2, margin=0.01, effect=1.0) == 3
     assert clips_needed(5, 0, 6, margin=0.01, effect=1.0) == 7
+
+
+def test_actors_of_any_size_weigh_by_their_clips() -> None:
+    """Every actor loses one clip in ten: whoever is drawn, the difference is the same."""
+    sizes = [10, 20, 200, 30, 40, 10, 60, 90, 100]
+    assert _interval([-size // 10 for size in sizes], sizes) == pytest.approx((-0.1, -0.1), abs=1e-12)

@@ -58,6 +58,16 @@ def test_a_few_losing_actors_do_not_pass_for_many_clips(tmp_path: Path) -> None:
     assert clustered.design_effect > 5
 
 
+def test_few_flips_do_not_fail_because_actors_happen_to_agree(tmp_path: Path) -> None:
+    """Each of three actors loses one clip of three: actors show no spread at all, and nine clips prove nothing."""
+    a = write_predictions(tmp_path / "a.csv", actors=3, clips=3)
+    b = write_predictions(tmp_path / "b.csv", actors=3, clips=3, wrong=[(1, 0), (2, 0), (3, 0)])
+    verdict = compare(a, b)
+    assert verdict.interval is not None
+    assert verdict.interval.high < -0.3
+    assert verdict.verdict == "INCONCLUSIVE"
+
+
 def test_one_actor_is_never_decided(tmp_path: Path) -> None:
     path = write_predictions(tmp_path / "a.csv", actors=1)
     verdict = compare(path, path, margin=20)
