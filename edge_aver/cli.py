@@ -89,6 +89,12 @@ def _one_of(what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = Fal
     return check
 
 
+def _check_margin(value: float) -> float:
+    if not 0 < value < 100:
+        raise typer.BadParameter(f"{value:g} points; expected more than 0 and less than 100")
+    return value
+
+
 def _names(folder: str) -> Callable[[], tuple[str, ...]]:
     return lambda: shipped_names(folder)
 
@@ -97,6 +103,7 @@ _ARCH = _one_of("architecture", lambda: ARCHITECTURES)
 _PRECISION = _one_of("precision", _names("export/recipes"))
 _TARGET = _one_of("target", _names("targets/devices"), toml=True)
 _SUITE = _one_of("suite", _names("benchmarks/suites"), toml=True)
+_GATE = _one_of("gate", lambda: ("accuracy",))
 _CORPUS = _one_of("corpus", lambda: ("ravdess", "synthetic"))
 _PRECISIONS = ", ".join(shipped_names("export/recipes"))
 _SUITES = ", ".join(shipped_names("benchmarks/suites"))
@@ -282,6 +289,31 @@ def benchmark(
     artifacts = choose_artifacts(place.artifacts, architecture=arch, precision=precision, target=target)
     results = run_benchmark(artifacts, place.prepared, load_suite(suite), results=place.results, threads=threads)
     screens.show_results(results, json_path)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Baseline: a result, a CSV of predictions, a folder of them.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Candidate, on the same clips.")],
+    margin: Annotated[
+        float, typer.Option("--margin", callback=_check_margin, help="Points of accuracy that B may lose.")
+    ] = 1.0,
+    gate: Annotated[
+        str | None, typer.Option("--gate", callback=_GATE, metavar="accuracy", help="Exit 3 on FAIL, 4 if undecided.")
+    ] = None,
+    json_path: JsonOption = None,
+) -> None:
+    """Judge what B costs in accuracy, clip by clip: PASS, FAIL or INCONCLUSIVE.
+
+    A CSV file has columns clip,label,prediction[,fold][,actor]; without the last, clips are named as RAVDESS's.
+    """
+    from edge_aver.benchmarks.verdict import check_gate
+    from edge_aver.benchmarks.verdict import compare as compare_predictions
+
+    verdict = compare_predictions(a, b, margin=margin)
+    screens.show_verdict(verdict, json_path)
+    if gate:
+        check_gate(verdict)
 
 
 @app.command()

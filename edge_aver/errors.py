@@ -13,7 +13,9 @@
     ├── TargetError            a target that cannot be built or run here
     │   └── MissingLibraryError    the extra to install is named
     ├── MeasurementError       a measurement that could not be taken
+    ├── ComparisonError        predictions that cannot be read, or not be paired clip by clip
     ├── ParityError (3)        a step of the ladder that left its limits
+    ├── VerdictError (3)       a gate that found accuracy lost beyond the margin
     └── UndecidedError (4)     a gate that could not decide
 
 A bug is none of these and keeps its traceback.
@@ -25,6 +27,7 @@ __all__ = [
     "ArtifactError",
     "CheckpointError",
     "ClipError",
+    "ComparisonError",
     "CorpusError",
     "DeclarationError",
     "EdgeAverError",
@@ -37,6 +40,7 @@ __all__ = [
     "TargetError",
     "TrainingError",
     "UndecidedError",
+    "VerdictError",
 ]
 
 
@@ -114,8 +118,18 @@ class MeasurementError(EdgeAverError):
     """A measurement that could not be taken."""
 
 
+class ComparisonError(EdgeAverError):
+    """Predictions that cannot be read, or two sides that cannot be paired clip by clip."""
+
+
 class ParityError(EdgeAverError):
     """A step of the parity ladder that left the limits of its recipe."""
+
+    exit_status = 3
+
+
+class VerdictError(EdgeAverError):
+    """A gate that found a loss of accuracy beyond its margin."""
 
     exit_status = 3
 

@@ -1,12 +1,14 @@
 """What commands print: results to standard output (or as JSON), notes beside them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
@@ -16,6 +18,8 @@ from edge_aver.spec import provenance_note
 
 if TYPE_CHECKING:
     from edge_aver.benchmarks.results import Result
+    from edge_aver.benchmarks.stats import Interval
+    from edge_aver.benchmarks.verdict import Verdict
     from edge_aver.corpora.prepare import PrepareSummary
     from edge_aver.demo import DemoOutcome
     from edge_aver.models.training import TrainedNetwork
@@ -29,6 +33,7 @@ __all__ = [
     "show_prepared",
     "show_results",
     "show_trained",
+    "show_verdict",
 ]
 
 _BAR_WIDTH = 30
@@ -96,6 +101,19 @@ def show_results(results: Sequence["Result"], json_path: str | None) -> None:
     _write_json([document(result) for result in results], json_path)
 
 
+def show_verdict(verdict: "Verdict", json_path: str | None) -> None:
+    """Both accuracies, the clips that changed, the difference with its intervals, and the verdict."""
+    if json_path != "-":
+        console = Console(highlight=False)
+        for letter, name in (("A", verdict.a), ("B", verdict.b)):
+            console.print(f"{letter}  {name}", markup=False)
+        for part in ("", _accuracies(verdict), "", _flips(verdict), ""):
+            console.print(part)
+        for line in _difference(verdict):
+            console.print(line, markup=False)
+    _write_json(asdict(verdict), json_path)
+
+
 def show_demo(outcome: "DemoOutcome") -> None:
     """The table of results and the path of the report."""
     show_results(outcome.results, None)
@@ -124,6 +142,57 @@ def _ladder(artifact: Artifact) -> Table:
         cells = (f"{step['max_abs_diff']:.2g}", f"{step['cosine']:.6f}", f"{step['sqnr_db']:.1f}")
         table.add_row(step["step"], *cells, f"{step['top1_agreement']:.1%}", str(step["clips"]))
     return table
+
+
+def _accuracies(verdict: "Verdict") -> Table:
+    table = _figures("", "Correct", "Accuracy, %", "95 % Wilson", "98 % Wilson")
+    for letter, score in (("A", verdict.accuracy_a), ("B", verdict.accuracy_b)):
+        intervals = (_range(score.interval_95, "{:.1f}"), _range(score.interval_98, "{:.1f}"))
+        table.add_row(letter, f"{score.correct}/{score.total}", f"{100 * score.rate:.1f}", *intervals)
+    return table
+
+
+def _flips(verdict: "Verdict") -> Table:
+    table = _figures("Emotion", "Clips", "Right to wrong", "Wrong to right", "Wrong, otherwise")
+    for label, flips in (*verdict.flips_by_label.items(), ("all", verdict.flips)):
+        counts = (flips.clips, flips.right_to_wrong, flips.wrong_to_right, flips.both_wrong_changed)
+        table.add_row(Text(label), *map(str, counts))
+    return table
+
+
+def _difference(verdict: "Verdict") -> Iterator[str]:
+    actors = f"{verdict.actors} actor{'s' if verdict.actors != 1 else ''}"
+    yield f"B - A: {100 * verdict.difference:+.2f} points, {verdict.clips} clips of {actors}"
+    level = f"{100 * verdict.level:g} % interval"
+    if verdict.interval is not None:
+        bootstrap = f"bootstrap, {verdict.draws:,} draws, seed {verdict.seed}"
+        yield f"{level} over actors: {_range(verdict.interval, '{:+.2f}')} ({bootstrap})"
+    yield f"{level} over clips:  {_range(verdict.clip_interval, '{:+.2f}')} (Clopper-Pearson, for few flips)"
+    yield f"McNemar, exact, two-sided: p = {verdict.mcnemar_p:.3g}"
+    yield from (*verdict.remarks, *(f"INVALID: {reason}" for reason in verdict.invalid), *_note(verdict.note))
+    yield f"{verdict.verdict} at a {verdict.margin:g}-point margin: {_meaning(verdict)}"
+
+
+def _meaning(verdict: "Verdict") -> str:
+    if verdict.clips_needed is not None:
+        per_actor = verdict.clips / verdict.actors
+        actors = max(verdict.actors + 1, math.ceil(verdict.clips_needed / per_actor))
+        why = f"-{verdict.margin:g} lies within an interval; " if verdict.interval else ""
+        needed = f"{verdict.clips_needed:,} clips, of {actors:,} actors with {per_actor:.3g} each"
+        return f"{why}about {needed}, would decide (power 80 %)"
+    return "B loses less" if verdict.verdict == "PASS" else "B loses more"
+
+
+def _figures(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(first)
+    for title in others:
+        table.add_column(title, justify="right")
+    return table
+
+
+def _range(interval: "Interval", form: str) -> str:
+    return " to ".join(form.format(100 * end) for end in (interval.low, interval.high))
 
 
 def _note(note: str | None) -> list[str]:

@@ -33,7 +33,7 @@ def test_every_class_of_the_module_is_public_and_an_edge_aver_error():
 
 def test_only_gates_leave_another_status_than_1():
     drawn = {name: int(status) for name, status in re.findall(r"(\w+Error) \((\d)\)", errors.__doc__)}
-    assert drawn == {"EdgeAverError": 1, "ParityError": 3, "UndecidedError": 4}
+    assert drawn == {"EdgeAverError": 1, "ParityError": 3, "VerdictError": 3, "UndecidedError": 4}
     assert {name: kind.exit_status for name, kind in CLASSES.items()} == {name: drawn.get(name, 1) for name in CLASSES}
 
 

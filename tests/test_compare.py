@@ -1,0 +1,177 @@
+"""`edge-aver compare`: its screen, its JSON, and its exit statuses."""
+
+import json
+import re
+
+import pytest
+from prediction_files import clip_name, write_lines, write_predictions
+
+from edge_aver import cli
+
+ALL_BUT_ONE_IN_TEN = [(actor, index) for actor in range(1, 25) for index in range(0, 60, 10)]
+ONE_OF_TWELVE = [(actor, 3) for actor in range(1, 13)]
+
+
+@pytest.fixture
+def compare(capsys):
+    """Run `edge-aver compare` in this process: (status, standard output, standard error)."""
+
+    def run(*arguments):
+        status = cli._run(["compare", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """A is always right; of the others each is named for the verdict it gets against A."""
+    wrong = {"A": [], "PASS": [], "FAIL": ALL_BUT_ONE_IN_TEN, "INCONCLUSIVE": ONE_OF_TWELVE}
+    return {name: write_predictions(tmp_path / f"{name}.csv", wrong=clips) for name, clips in wrong.items()}
+
+
+def check_error(outcome, status, *words):
+    got, out, err = outcome
+    assert (got, out) == (status, "")
+    assert re.fullmatch(r"error: [^\n]+\n", err), err
+    for word in words:
+        assert word in err
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("PASS", 0), ("FAIL", 3), ("INCONCLUSIVE", 4)])
+def test_the_gate_alone_turns_a_verdict_into_an_exit_status(compare, sides, verdict, status):
+    plain_status, plain, remarks = compare(sides["A"], sides[verdict])
+    gated_status, gated, error = compare(sides["A"], sides[verdict], "--gate", "accuracy")
+
+    assert (plain_status, remarks, gated_status) == (0, "", status)
+    assert plain == gated
+    assert f"\n{verdict} at a 1-point margin: " in plain
+    assert len(error.splitlines()) == (status != 0)
+    assert error.startswith("error: the accuracy gate " * (status != 0))
+
+
+def test_the_screen_tells_every_figure_at_80_columns(compare, sides):
+    out = compare(sides["A"], sides["FAIL"])[1]
+
+    text = " ".join(out.split())
+    for part in (
+        "A A.csv B FAIL.csv",
+        "A 1440/1440 100.0 99.7 to 100.0 99.6 to 100.0",
+        "B 1296/1440 90.0 88.3 to 91.4 88.0 to 91.7",
+        "neutral 192 48 0 0",
+        "all 1440 144 0 0",
+        "B - A: -10.00 points, 1440 clips of 24 actors",
+        "95 % interval over actors: -10.00 to -10.00 (bootstrap, 10,000 draws, seed 2026)",
+        "95 % interval over clips: -11.67 to -8.48",
+        "McNemar, exact, two-sided: p = 8.97e-44",
+        "FAIL at a 1-point margin: B loses more",
+    ):
+        assert part in text
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_json_holds_what_the_screen_says_unrounded(compare, sides, tmp_path):
+    path = tmp_path / "verdict.json"
+    status, out, err = compare(sides["A"], sides["INCONCLUSIVE"], "--json", "-", "--gate", "accuracy")
+    compare(sides["A"], sides["INCONCLUSIVE"], "--json", path)
+
+    table = json.loads(out)
+    assert (status, err.count("\n")) == (4, 1)
+    assert json.loads(path.read_text()) == table
+    assert table["mcnemar_p"] == 2.0**-11
+    assert table["flips"] == {"clips": 1440, "right_to_wrong": 12, "wrong_to_right": 0, "both_wrong_changed": 0}
+    assert table["flips_by_label"]["sad"]["right_to_wrong"] == 12
+    assert table["accuracy_a"].items() >= {"correct": 1440, "total": 1440, "rate": 1.0}.items()
+    assert table["accuracy_b"]["interval_98"]["low"] < table["accuracy_b"]["interval_95"]["low"] < 1428 / 1440
+    assert table["difference"] == -12 / 1440
+    assert table["interval"]["low"] < -12 / 1440 < table["interval"]["high"] < 0
+    assert table["clips_needed"] > 1440
+    assert (
+        table.items()
+        >= {
+            **{"verdict": "INCONCLUSIVE", "margin": 1.0, "level": 0.95, "clips": 1440, "actors": 24},
+            **{"seed": 2026, "draws": 10_000, "note": None, "a": "A.csv", "invalid": []},
+        }.items()
+    )
+
+
+def test_the_margin_moves_the_verdict(compare, sides):
+    assert "PASS at a 2.5-point margin" in compare(sides["A"], sides["INCONCLUSIVE"], "--margin", "2.5")[1]
+    assert "\nFAIL at" not in compare(sides["A"], sides["FAIL"], "--margin", "11")[1]
+
+
+def test_one_actor_gets_no_interval_over_actors(compare, tmp_path):
+    path = write_predictions(tmp_path / "a.csv", actors=1)
+
+    status, out, _ = compare(path, path)
+
+    assert status == 0
+    assert "over actors:" not in out
+    assert "One actor says nothing about others" in out
+    assert "INCONCLUSIVE at a 1-point margin: about 368 clips, of 7 actors with 60 each" in " ".join(out.split())
+
+
+def test_folders_of_folds_are_pooled(compare, tmp_path):
+    for side in "ab":
+        (tmp_path / side).mkdir()
+        for fold in (1, 2):
+            rows = (f"{clip_name(actor, 0)},neutral,calm,k{fold}" for actor in range(4 * fold - 3, 4 * fold + 1))
+            write_lines(tmp_path / side / f"{fold}.csv", "clip,label,prediction,fold", *rows)
+
+    status, out, _ = compare(tmp_path / "a", tmp_path / "b")
+
+    assert status == 0
+    assert "8 clips of 8 actors" in out
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ("clip,label,prediction\nx,sad,sad", None, ("B.csv", "cannot be read")),
+        ("clip,label\nx,sad", "", ("A.csv", "'prediction'")),
+        ("clip,label,prediction\nx,sad,sad", "clip,label,prediction\nx,sad,sad", ("clip x", "column 'actor'")),
+        (
+            "clip,label,prediction,actor\nx,sad,sad,1",
+            "clip,label,prediction,actor\ny,sad,sad,1",
+            ("different clips", "1 only in A (such as x)", "1 only in B (such as y)"),
+        ),
+        (
+            "clip,label,prediction,actor\nx,sad,sad,1",
+            "clip,label,prediction,actor\nx,calm,sad,1",
+            ("clip x", "'sad' in A, 'calm' in B"),
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(compare, tmp_path, a, b, words):
+    paths = [tmp_path / "A.csv", tmp_path / "B.csv"]
+    for path, content in zip(paths, (a, b), strict=True):
+        if content is not None:
+            path.write_text(content)
+
+    check_error(compare(*paths, "--gate", "accuracy"), 1, *words)
+
+
+def test_a_json_file_that_is_no_result_is_one_line(compare, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+
+    check_error(compare(path, path), 1, "a.json", "not a benchmark result")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--margin", "0"), ("--margin", "0 points")),
+        (("--margin", "nan"), ("nan points",)),
+        (("--margin", "wide"), ("--margin", "number")),
+        (("--gate", "beauty"), ("beauty", "known: accuracy")),
+        (("--gate", "speed"), ("speed", "known: accuracy")),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(compare, sides, arguments, words):
+    check_error(compare(sides["A"], sides["PASS"], *arguments), 2, *words, "edge-aver compare --help")
+
+
+def test_both_sides_must_be_given(compare, sides):
+    check_error(compare(sides["A"]), 2, "B")
