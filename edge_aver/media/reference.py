@@ -12,6 +12,7 @@ from edge_aver.media.audio import segments
 from edge_aver.media.clip import ClipTensors
 from edge_aver.media.decode import decode_clip
 from edge_aver.media.faces import FaceDetector, crop_face, square_box
+from edge_aver.media.picture import Picture
 from edge_aver.media.speech import librosa_steps
 from edge_aver.spec import Preprocessing
 
@@ -57,7 +58,7 @@ class ReferenceFrontEnd:
         began = time.perf_counter()
         clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads)
         decoded = time.perf_counter()
-        faces, face_found = _faces(clip.frames, self._detector, self._constants)
+        faces, face_found = _faces(clip.pictures, self._detector, self._constants)
         seen = time.perf_counter()
         audio = segments(librosa_steps(clip.speech, self._constants), self._constants)
         heard = time.perf_counter()
@@ -106,15 +107,15 @@ def _batches(images: Sequence[npt.NDArray[np.uint8]]) -> list[list[int]]:
 
 
 def _faces(
-    frames: Sequence[npt.NDArray[np.uint8] | None], detector: FaceDetector, constants: Preprocessing
+    pictures: Sequence[Picture | None], detector: FaceDetector, constants: Preprocessing
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Each frame's own face, black where it shows none."""
+    """Each picture's own face, black where it shows none."""
     side = constants.face_size_px
-    faces = np.zeros((len(frames), side, side, 3), dtype=np.uint8)
-    found = np.zeros(len(frames), dtype=np.bool_)
-    shown = [(i, frame) for i, frame in enumerate(frames) if frame is not None]
-    boxes = detector.detect([frame for _, frame in shown])
-    for (i, frame), box in zip(shown, boxes, strict=True):
+    faces = np.zeros((len(pictures), side, side, 3), dtype=np.uint8)
+    found = np.zeros(len(pictures), dtype=np.bool_)
+    shown = [(i, picture.rgb()) for i, picture in enumerate(pictures) if picture is not None]
+    boxes = detector.detect([image for _, image in shown])
+    for (i, image), box in zip(shown, boxes, strict=True):
         if box is not None:
-            faces[i], found[i] = crop_face(frame, square_box(box), side), True
+            faces[i], found[i] = crop_face(image, square_box(box), side), True
     return faces, found
