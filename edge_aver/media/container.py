@@ -1,16 +1,18 @@
 """A media file opened for reading: its tracks, its clock, and one line for whatever is wrong with it."""
 
 import io
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 import av.error
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -18,6 +20,7 @@ from av.video.stream import VideoStream
 from edge_aver.errors import ClipError
 
 __all__ = [
+    "PacketReader",
     "audio_track",
     "decoded_audio",
     "decoded_video",
@@ -35,6 +38,7 @@ _TICKS_PER_S = 1_000_000
 """FFmpeg's clock of a container (AV_TIME_BASE)."""
 
 F = TypeVar("F", VideoFrame, AudioFrame)
+S = TypeVar("S", VideoStream, AudioStream)
 
 _PREROLL_S = 0.1
 """Audio decoders need a packet or two before what they give is sound."""
@@ -114,30 +118,70 @@ def seek(container: InputContainer, at_s: float) -> None:
         container.seek(int((start_s(container) + max(0.0, at_s - _PREROLL_S)) * _TICKS_PER_S))
 
 
-def decoded_video(container: InputContainer, track: VideoStream, source: Path | bytes) -> Iterator[VideoFrame]:
+class PacketReader:
+    """The packets of some tracks, read from the file once and handed out track by track, each as far as it is asked.
+
+    Args:
+        container: nothing else may read from it.
+        tracks: to read.
+        source: how messages name the clip.
+    """
+
+    def __init__(
+        self, container: InputContainer, tracks: Sequence[VideoStream | AudioStream], source: Path | bytes
+    ) -> None:
+        self._read = container.demux(*tracks)
+        self._waiting: dict[int, deque[Packet[Any]]] = {track.index: deque() for track in tracks}
+        self._source = source
+        self._failure: av.error.FFmpegError | None = None
+
+    def of(self, track: S) -> "Iterator[Packet[S]]":
+        """The packets of a track in order of decoding, an empty one last.
+
+        Raises:
+            ClipError: data that cannot be read.
+        """
+        waiting = self._waiting[track.index]
+        while waiting or self._advance():
+            if waiting:
+                yield waiting.popleft()
+
+    def _advance(self) -> bool:
+        try:
+            if self._failure:  # the other track met it first
+                raise self._failure
+            packet = next(self._read, None)
+        except av.error.FFmpegError as error:
+            self._failure = error
+            raise _damaged(self._source, error) from error
+        if packet is not None:
+            self._waiting[packet.stream_index].append(packet)
+        return packet is not None
+
+
+def decoded_video(packets: "Iterable[Packet[VideoStream]]", source: Path | bytes) -> Iterator[VideoFrame]:
     """The decoded pictures of a track in order of presentation, each with its `time`.
 
     Raises:
         ClipError: data that cannot be decoded.
     """
-    return _decoded(container, track, VideoFrame, source)
+    return _decoded(packets, VideoFrame, source)
 
 
-def decoded_audio(container: InputContainer, track: AudioStream, source: Path | bytes) -> Iterator[AudioFrame]:
+def decoded_audio(packets: "Iterable[Packet[AudioStream]]", source: Path | bytes) -> Iterator[AudioFrame]:
     """The decoded pieces of an audio track in order, each with its `time`.
 
     Raises:
         ClipError: data that cannot be decoded.
     """
-    return _decoded(container, track, AudioFrame, source)
+    return _decoded(packets, AudioFrame, source)
 
 
-def _decoded(
-    container: InputContainer, track: VideoStream | AudioStream, kind: type[F], source: Path | bytes
-) -> Iterator[F]:
+def _decoded(packets: "Iterable[Packet[Any]]", kind: type[F], source: Path | bytes) -> Iterator[F]:
     try:
-        for packet in container.demux(track):
-            yield from (frame for frame in packet.decode() if isinstance(frame, kind) and frame.time is not None)
+        for packet in packets:
+            frames: list[Any] = packet.decode()
+            yield from (frame for frame in frames if isinstance(frame, kind) and frame.time is not None)
     except av.error.FFmpegError as error:
         raise _damaged(source, error) from error
 

@@ -1,6 +1,6 @@
 """The sampled pictures and the speech of one window of a media file, both on the clock of the clip."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,14 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.video.frame import VideoFrame
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from edge_aver.errors import ClipError
 from edge_aver.media import container as media
 from edge_aver.media.picture import Picture
-from edge_aver.media.timeline import Moment, lay_out, nearest
+from edge_aver.media.timeline import Moment, lay_out
+from edge_aver.media.video import Picked, Sampling, pick_all, pick_needed
 from edge_aver.spec import Preprocessing
 
 __all__ = ["DecodedClip", "decode_clip", "probe_duration_s"]
@@ -30,8 +31,7 @@ class DecodedClip:
     """What one window of a clip shows and sounds like.
 
     Attributes:
-        frames: an upright RGB image (height, width, 3) uint8 for each sampled time; None where the video has not begun
-            or has ended.
+        pictures: one for each sampled time; None where the video has not begun or has ended.
         speech: (window_s * sample_rate_hz,) float32, mono; silence where the audio has not begun or has ended.
         duration_s: of the whole clip, not only of the window.
     """
@@ -44,7 +44,7 @@ class DecodedClip:
 def decode_clip(
     source: Path | bytes, constants: Preprocessing, *, start_s: float = 0.0, threads: int | None = None
 ) -> DecodedClip:
-    """Decode one window of a clip; nothing after its end is decoded.
+    """Decode of one window of a clip what its sampled pictures and its speech need; nothing after its end.
 
     The clock is the container's, its zero the start of the earliest track: a track that starts late is black or silent
     until then. Each sampled time takes the frame whose presentation time is nearest. Channels are averaged.
@@ -58,20 +58,20 @@ def decode_clip(
     Raises:
         ClipError: not a video, unreadable, truncated or damaged, a track missing or empty, or `start_s` past the end.
     """
-    # Opened afresh for each track: rewinding is less dependable in some formats than opening again.
     with media.open_clip(source) as container:
         duration_s = media.header_duration_s(container)
         _check_start(source, start_s, duration_s)
-        video = media.video_track(container, source)
-        media.audio_track(container, source)
-        frames, video_end_s = _frames(container, video, source, constants, start_s, threads)
-    with media.open_clip(source) as container:
-        speech, audio_end_s = _speech(container, media.audio_track(container, source), source, constants, start_s)
+        video, audio = media.video_track(container, source), media.audio_track(container, source)
+        media.seek(container, start_s)
+        reader = media.PacketReader(container, (video, audio), source)
+        times_s = [start_s + time_s for time_s in constants.frame_times_s()]
+        pictures, video_end_s = _pictures(container, reader, video, times_s, start_s, source, threads)
+        speech, audio_end_s = _speech(container, audio, reader.of(audio), source, constants, start_s)
     end_s = max(video_end_s, audio_end_s)
     if end_s <= 0:
         raise ClipError(f"{media.describe_source(source)}: zero seconds long: neither picture nor sound in it")
     _check_complete(source, "the clip", end_s, min(duration_s, start_s + constants.frame_times_s()[-1]))
-    return DecodedClip(pictures=frames, speech=speech, duration_s=duration_s or end_s)
+    return DecodedClip(pictures=pictures, speech=speech, duration_s=duration_s or end_s)
 
 
 def probe_duration_s(source: Path | bytes) -> float:
@@ -84,48 +84,55 @@ def probe_duration_s(source: Path | bytes) -> float:
         return media.header_duration_s(container) or media.packets_end_s(container, source)
 
 
-def _frames(
+def _pictures(
     container: InputContainer,
+    reader: media.PacketReader,
     track: VideoStream,
-    source: Path | bytes,
-    constants: Preprocessing,
+    times_s: Sequence[float],
     start_s: float,
+    source: Path | bytes,
     threads: int | None,
-) -> tuple[tuple[npt.NDArray[np.uint8] | None, ...], float]:
+) -> tuple[tuple[Picture | None, ...], float]:
     """The sampled pictures of the window, and how far the video could be decoded."""
-    track.codec_context.thread_type = "AUTO"
-    track.codec_context.thread_count = threads or 0
-    times_s = [start_s + time_s for time_s in constants.frame_times_s()]
-    media.seek(container, start_s)
-    picked, end_s = nearest(_pictures(container, track, source), times_s)
+    sampling = _sampling(container, track, times_s, source, threads)
+    picked = pick_needed(sampling, reader.of(track)) or _pick_all(source, times_s, start_s, threads)
+    frames, end_s = picked
     if end_s is None and not media.track_end_s(container, track) and start_s == 0:
         raise ClipError(f"{media.describe_source(source)}: zero seconds of video: no picture could be decoded")
     _check_complete(source, "its video", end_s or 0.0, min(media.track_end_s(container, track), times_s[-1]))
-    return tuple(None if frame is None else Picture(frame) for frame in picked), end_s or 0.0
+    return tuple(None if frame is None else Picture.from_frame(frame) for frame in frames), end_s or 0.0
 
 
-def _pictures(container: InputContainer, track: VideoStream, source: Path | bytes) -> Iterator[Moment[VideoFrame]]:
-    zero_s = media.start_s(container)
-    usual_s = 1 / float(track.average_rate) if track.average_rate else 0.04
-    for frame in media.decoded_video(container, track, source):
-        duration_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
-        yield Moment(time_s=frame.time - zero_s, duration_s=duration_s, value=frame)
+def _pick_all(source: Path | bytes, times_s: Sequence[float], start_s: float, threads: int | None) -> Picked:
+    """Opened afresh: rewinding is less dependable in some formats, and leaves a used decoder behind."""
+    with media.open_clip(source) as container:
+        track = media.video_track(container, source)
+        media.seek(container, start_s)
+        packets = media.PacketReader(container, (track,), source).of(track)
+        return pick_all(_sampling(container, track, times_s, source, threads), packets)
 
 
-def _upright(frame: VideoFrame) -> npt.NDArray[np.uint8]:
-    image = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+def _sampling(
+    container: InputContainer, track: VideoStream, times_s: Sequence[float], source: Path | bytes, threads: int | None
+) -> Sampling:
+    track.codec_context.thread_type = "AUTO"
+    track.codec_context.thread_count = threads or 0
+    return Sampling(track=track, times_s=times_s, zero_s=media.start_s(container), source=source)
 
 
 def _speech(
-    container: InputContainer, track: AudioStream, source: Path | bytes, constants: Preprocessing, start_s: float
+    container: InputContainer,
+    track: AudioStream,
+    packets: "Iterable[Packet[AudioStream]]",
+    source: Path | bytes,
+    constants: Preprocessing,
+    start_s: float,
 ) -> tuple[npt.NDArray[np.float32], float]:
     """The mono speech of the window at the contract's rate, and how far the audio could be decoded."""
     rate_hz = track.codec_context.sample_rate
-    window_end_s = start_s + constants.window_s
-    media.seek(container, start_s)
+    window_end_s, zero_s = start_s + constants.window_s, media.start_s(container)
     signal, end_s = lay_out(
-        _sounds(container, track, source), rate_hz=rate_hz, start_s=start_s, samples=round(constants.window_s * rate_hz)
+        _sounds(packets, zero_s, source), rate_hz=rate_hz, start_s=start_s, samples=round(constants.window_s * rate_hz)
     )
     if end_s is None and not media.track_end_s(container, track) and start_s == 0:
         raise ClipError(f"{media.describe_source(source)}: its audio track is empty")
@@ -134,11 +141,10 @@ def _speech(
 
 
 def _sounds(
-    container: InputContainer, track: AudioStream, source: Path | bytes
+    packets: "Iterable[Packet[AudioStream]]", zero_s: float, source: Path | bytes
 ) -> Iterator[Moment[npt.NDArray[np.float32]]]:
-    zero_s = media.start_s(container)
     to_float = AudioResampler(format="fltp")
-    for item in media.decoded_audio(container, track, source):
+    for item in media.decoded_audio(packets, source):
         for frame in to_float.resample(item):
             mono = frame.to_ndarray().mean(axis=0, dtype=np.float32)
             duration_s = len(mono) / frame.sample_rate

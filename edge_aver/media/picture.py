@@ -1,24 +1,161 @@
-"""Temporary."""
+"""One decoded picture, in the pixel format of its codec until somebody asks for colours, and always upright."""
+
 import threading
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-_local = threading.local()
+
+__all__ = ["Picture"]
+
+_CHROMA_ROWS = {"yuv420p": 2, "yuvj420p": 2, "yuv422p": 1, "yuvj422p": 1}
+"""Rows of luma to one of chroma, in the pixel formats a region can be cut out of; across it is always 2."""
+
+_GRID_PX = 64
+"""Columns are cut to whole steps of this, so that every pixel meets the same vector code as in the whole picture."""
+
+_TAIL_PX = 16
+"""The last columns of a row may be converted by scalar code, which rounds otherwise: never those of a region."""
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    def __init__(self, frame, turns=0):
-        self.frame=frame; self.turns=turns
-        self.height,self.width=frame.height,frame.width
+    """A picture of a video; colours are made when they are asked for. One thread at a time may ask.
+
+    Attributes:
+        frame: as the decoder gave it.
+        quarter_turns: counterclockwise, which put it upright.
+    """
+
+    frame: VideoFrame
+    quarter_turns: int
+
     @classmethod
-    def from_rgb(cls,a): return cls(VideoFrame.from_ndarray(np.ascontiguousarray(a),format='rgb24'))
-    def resized(self,h,w): return self.scaled(h,w)
-    def region(self,l,t,r,b): return self.rgb()[t:b,l:r]
-    def scaled(self,h,w):
-        f=self.frame
-        if not hasattr(_local,'r'): _local.r={}
-        def r(key): return _local.r.setdefault(key,VideoReformatter())
-        if f.format.name=='yuv420p':
-            f=r((f.width,f.height,w,h,1)).reformat(f,width=w,height=h,format='yuv420p',interpolation='AREA')
-            f=r((w,h,2)).reformat(f,format='rgb24')
-        else: f=r((f.width,f.height,w,h)).reformat(f,width=w,height=h,format='rgb24',interpolation='AREA')
-        return f.to_ndarray()
-    def rgb(self): return self.frame.to_ndarray(format='rgb24')
+    def from_frame(cls, frame: VideoFrame) -> "Picture":
+        """A decoded frame, turned as its metadata say."""
+        return cls(frame=frame, quarter_turns=round(frame.rotation / 90) % 4)
+
+    @classmethod
+    def from_rgb(cls, image: npt.NDArray[np.uint8]) -> "Picture":
+        """An upright RGB image (height, width, 3) uint8, which is copied."""
+        return cls(frame=VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"), quarter_turns=0)
+
+    @property
+    def height(self) -> int:
+        """In pixels, upright."""
+        return self.frame.width if self.quarter_turns % 2 else self.frame.height
+
+    @property
+    def width(self) -> int:
+        """In pixels, upright."""
+        return self.frame.height if self.quarter_turns % 2 else self.frame.width
+
+    def rgb(self) -> npt.NDArray[np.uint8]:
+        """The whole picture: (height, width, 3) uint8 RGB."""
+        return _turned(_converted(self.frame), self.quarter_turns)
+
+    def scaled(self, height: int, width: int) -> npt.NDArray[np.uint8]:
+        """The whole picture at another size: (height, width, 3) uint8 RGB, each pixel the mean of those it covers."""
+        rows, columns = (width, height) if self.quarter_turns % 2 else (height, width)
+        return _turned(_converted(self.frame, height=rows, width=columns), self.quarter_turns)
+
+    def resized(self, height: int, width: int) -> npt.NDArray[np.uint8]:
+        """As `scaled`, by a triangle as wide as two pixels of the coarser of both grids: smooth where it enlarges."""
+        rows, columns = (width, height) if self.quarter_turns % 2 else (height, width)
+        return _turned(_converted(self.frame, height=rows, width=columns, method="BILINEAR"), self.quarter_turns)
+
+    def region(self, left: int, top: int, right: int, bottom: int) -> npt.NDArray[np.uint8]:
+        """What `rgb()[top:bottom, left:right]` holds, bit for bit; no more than this is converted where that is easy.
+
+        Args:
+            left: first column.
+            top: first row.
+            right: column after the last one.
+            bottom: row after the last one.
+
+        Returns:
+            (bottom - top, right - left, 3) uint8 RGB.
+
+        Raises:
+            ValueError: the rectangle is empty, or reaches out of the picture.
+        """
+        if not (0 <= left < right <= self.width and 0 <= top < bottom <= self.height):
+            msg = f"no region ({left}, {top}, {right}, {bottom}) in a picture of {self.width} x {self.height}"
+            raise ValueError(msg)
+        left, top, right, bottom = _before_turn((left, top, right, bottom), self.frame, self.quarter_turns)
+        part, (x, y) = _cut(self.frame, (left, top, right, bottom))
+        image = _converted(part)[top - y : bottom - y, left - x : right - x]
+        return _turned(image, self.quarter_turns)
+
+
+def _converted(
+    frame: VideoFrame, *, height: int | None = None, width: int | None = None, method: str = "AREA"
+) -> npt.NDArray[np.uint8]:
+    """Colours of a frame as it lies; one thread, since starting more takes longer than the work."""
+    rows, columns = height or frame.height, width or frame.width
+    if (rows, columns) != (frame.height, frame.width):
+        # In the codec's own format first: there are half as many values, and fewer pixels are left to colour.
+        frame = _reformatted(frame, columns, rows, frame.format.name, method)
+    result = _reformatted(frame, columns, rows, "rgb24", "BILINEAR")
+    image = result.to_ndarray().astype(np.uint8, copy=False)
+    return image.copy() if result is frame else image
+
+
+def _reformatted(frame: VideoFrame, width: int, height: int, name: str, method: str) -> VideoFrame:
+    task = (frame.width, frame.height, frame.format.name, width, height, name, method)
+    return _reformatter(threading.get_ident(), task).reformat(frame, width, height, name, interpolation=method, threads=1)
+
+
+@lru_cache(maxsize=64)
+def _reformatter(thread: int, task: tuple[object, ...]) -> VideoReformatter:
+    """A scaler keeps the tables of its last task: one for each task, and each thread has its own."""
+    return VideoReformatter()
+
+
+def _turned(image: npt.NDArray[np.uint8], quarter_turns: int) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(image, quarter_turns))
+
+
+def _before_turn(box: Box, frame: VideoFrame, quarter_turns: int) -> Box:
+    """Where a box of the upright picture lies in the frame."""
+    left, top, right, bottom = box
+    width, height = frame.width, frame.height
+    if quarter_turns == 1:
+        return width - bottom, left, width - top, right
+    if quarter_turns == 2:
+        return width - right, height - bottom, width - left, height - top
+    if quarter_turns == 3:
+        return top, height - right, bottom, height - left
+    return box
+
+
+def _cut(frame: VideoFrame, box: Box) -> tuple[VideoFrame, tuple[int, int]]:
+    """A frame that holds a box of this one, and the column and row at which it begins; the frame itself if unsure."""
+    rows = _CHROMA_ROWS.get(frame.format.name)
+    if rows is None or frame.width % 2 or frame.height % 2:  # the scaler takes another way for odd sizes
+        return frame, (0, 0)
+    left, right = _columns(box[0], box[2], frame.width)
+    top, bottom = box[1] // 2 * 2, -(-box[3] // 2) * 2
+    part = VideoFrame(right - left, bottom - top, frame.format.name)
+    part.colorspace, part.color_range = frame.colorspace, frame.color_range
+    for plane, (across, down) in enumerate(((1, 1), (2, rows), (2, rows))):
+        source = _pixels(frame, plane)[top // down : bottom // down, left // across : right // across]
+        _pixels(part, plane)[: source.shape[0], : source.shape[1]] = source
+    return part, (left, top)
+
+
+def _columns(left: int, right: int, width: int) -> tuple[int, int]:
+    """Columns that hold these, such that their number differs by whole steps of the grid from all there are."""
+    end = width - max(0, width - right - _TAIL_PX) // _GRID_PX * _GRID_PX
+    return left // _GRID_PX * _GRID_PX, end
+
+
+def _pixels(frame: VideoFrame, plane: int) -> npt.NDArray[np.uint8]:
+    """The bytes of a plane, (rows, bytes to a row with padding), to read and to write."""
+    memory = frame.planes[plane]
+    return np.frombuffer(memoryview(memory), dtype=np.uint8).reshape(-1, memory.line_size)

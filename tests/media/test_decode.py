@@ -17,7 +17,7 @@ CONSTANTS = Preprocessing()
 
 
 def numbers(clip):
-    return [None if frame is None else read_number(frame) for frame in clip.frames]
+    return [None if picture is None else read_number(picture.rgb()) for picture in clip.pictures]
 
 
 def nearest_numbers(path, start_s=0.0):
@@ -130,7 +130,7 @@ def test_channels_are_averaged(tmp_path):
 def test_bytes_and_path_give_the_same(plain):
     one, other = decode_clip(plain, CONSTANTS), decode_clip(plain.read_bytes(), CONSTANTS, threads=1)
     np.testing.assert_array_equal(one.speech, other.speech)
-    np.testing.assert_array_equal(np.stack(one.frames), np.stack(other.frames))
+    np.testing.assert_array_equal(*(np.stack([picture.rgb() for picture in clip.pictures]) for clip in (one, other)))
 
 
 def test_a_colon_in_a_file_name_is_no_protocol(plain, tmp_path, monkeypatch):
@@ -147,7 +147,7 @@ def test_pictures_are_turned_upright_as_their_metadata_say(plain):
     assert data[at : at + 36] == unit + zero * 3 + unit + zero * 3 + last
     data[at : at + 36] = zero + unit + zero + turn + zero * 4 + last  # shown a quarter turn clockwise
     turned, straight = (decode_clip(bytes(item), CONSTANTS) for item in (data, plain.read_bytes()))
-    np.testing.assert_array_equal(turned.frames[5], np.rot90(straight.frames[5], -1))
+    np.testing.assert_array_equal(turned.pictures[5].rgb(), np.rot90(straight.pictures[5].rgb(), -1))
 
 
 def test_duration_is_known_without_a_header(tmp_path, plain):
@@ -232,8 +232,8 @@ def test_takes_real_clips_that_hold_less_than_they_say(test_data):
         video = container.streams.video[0]
         assert (video.frames, sum(1 for _ in container.decode(video))) == (99, 98)
     clip = decode_clip(path, CONSTANTS)
-    assert [frame is None for frame in clip.frames] == [False] * 14 + [True]
-    assert clip.frames[0].shape == (720, 1280, 3)
+    assert [picture is None for picture in clip.pictures] == [False] * 14 + [True]
+    assert clip.pictures[0].rgb().shape == (720, 1280, 3)
     assert np.abs(clip.speech[16_000:32_000]).max() > 0.02
 
 

@@ -41,7 +41,7 @@ def detector():
 
 @pytest.fixture(scope="module")
 def picture(drawn):
-    return decode_clip(drawn, CONSTANTS).frames[0]
+    return decode_clip(drawn, CONSTANTS).pictures[0].rgb()
 
 
 def noise(height, width, seed=0):
@@ -56,10 +56,10 @@ def test_tensors_of_a_clip_are_its_faces_and_its_voice(front_end, drawn, detecto
     assert all(seconds > 0 for seconds in tensors.stages_s.values())
     clip = decode_clip(drawn, CONSTANTS)
     np.testing.assert_array_equal(tensors.audio, segments(librosa_steps(clip.speech, CONSTANTS), CONSTANTS))
-    shown = [frame is not None for frame in clip.frames]
+    shown = [picture is not None for picture in clip.pictures]
     np.testing.assert_array_equal(tensors.face_found, shown)
-    (box,) = detector.detect([clip.frames[3]])
-    difference = tensors.faces[3].astype(int) - crop_face(clip.frames[3], square_box(box), 224)
+    (box,) = detector.detect([clip.pictures[3].rgb()])
+    difference = tensors.faces[3].astype(int) - crop_face(clip.pictures[3].rgb(), square_box(box), 224)
     assert np.abs(difference).max() <= 2  # boxes of a batch differ in their last digits from those of one picture
 
 
