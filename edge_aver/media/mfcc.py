@@ -36,7 +36,8 @@ def mfcc(windows: Doubles, constants: Preprocessing) -> Doubles:
         (T, n_mfcc) float64.
     """
     spectrum = np.fft.rfft(windows * _hann(constants.win_length), constants.n_fft)
-    bands = (spectrum.real**2 + spectrum.imag**2) @ _mel_bank(constants)
+    # Not by matrix product: BLAS would start threads that go on spinning, on the cores that the network needs next.
+    bands = np.einsum("tk,mk->tm", spectrum.real**2 + spectrum.imag**2, _mel_bank(constants))
     decibels = 10 * np.log10(np.maximum(bands, _FLOOR))
     coefficients: Doubles = np.maximum(decibels, decibels.max() - _RANGE_DB) @ _cosines(constants)
     return coefficients
@@ -77,11 +78,11 @@ def _hann(length: int) -> Doubles:
 
 @cache
 def _mel_bank(constants: Preprocessing) -> Doubles:
-    """(1 + n_fft // 2, n_mels): triangles from 0 Hz to half the sample rate, each from its neighbours' peaks."""
+    """(n_mels, 1 + n_fft // 2): triangles from 0 Hz to half the sample rate, each from its neighbours' peaks."""
     highest_hz = constants.sample_rate_hz / 2
     corners_hz = _hz(np.linspace(0, _mel(highest_hz), constants.n_mels + 2))
-    left, peak, right = corners_hz[:-2], corners_hz[1:-1], corners_hz[2:]
-    bins_hz = np.linspace(0, highest_hz, 1 + constants.n_fft // 2)[:, None]
+    left, peak, right = (corners_hz[i : i + constants.n_mels, None] for i in range(3))
+    bins_hz = np.linspace(0, highest_hz, 1 + constants.n_fft // 2)
     triangles = np.minimum((bins_hz - left) / (peak - left), (right - bins_hz) / (right - peak))
     bank: Doubles = np.maximum(triangles, 0) * 2 / (right - left)
     return bank
