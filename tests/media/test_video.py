@@ -192,6 +192,21 @@ def test_packets_that_do_not_tell_what_is_needed(tmp_path, damage):
         assert (video.pick_needed(sampling, packets) is None) == (damage != "none")
 
 
+@pytest.mark.parametrize("times_s", [(0.01, 1.02), (1.6, 2.42), (0.5, 9.0)])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_both_ways_pick_the_same_and_know_the_same_end(tmp_path, suffix, times_s):
+    ticks = [*range(11), *range(20, 31)]
+    path = make(tmp_path / f"clip{suffix}", seconds=2.2, rate=10, ticks=ticks, sound=tone(3.2))
+    results = []
+    for pick in (video.pick_all, video.pick_needed):
+        with av.open(str(path)) as container:
+            track = container.streams.video[0]
+            sampling = video.Sampling(track=track, times_s=times_s, zero_s=0.0, source=path)
+            frames, end_s = pick(sampling, container.demux(track))
+            results.append(([frame and frame.pts for frame in frames], end_s))
+    assert results[0] == results[1]
+
+
 def test_pictures_without_times_of_their_own(tmp_path):
     check(make(tmp_path / "clip.avi"))
 
