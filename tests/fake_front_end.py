@@ -4,16 +4,15 @@ import errno
 import os
 import signal
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
 from edge_aver.errors import ClipError
-from edge_aver.media.clip import FRONT_ENDS, ClipTensors
+from edge_aver.media.clip import ClipTensors
 
 
 class FakeFrontEnd:
-    name = "fake"
-
     def __init__(self, constants):
         self.constants = constants
 
@@ -45,11 +44,14 @@ class FakeFrontEnd:
         )
 
 
-def load(constants, threads):
-    return FakeFrontEnd(constants)
+@dataclass(frozen=True, kw_only=True)
+class FakePlan:
+    name: str = "fake"
+
+    def load(self, constants, threads):
+        return FakeFrontEnd(constants)
 
 
-def install():
-    """Make the front end known, in this process; an initializer of worker processes."""
+def ignore_interrupts():
+    """An initializer of worker processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    FRONT_ENDS["fake"] = "fake_front_end"

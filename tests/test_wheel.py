@@ -127,7 +127,6 @@ def test_targets_and_doctor_say_what_to_install(bare, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
-        (("run", "x.mp4"), "reference"),
         (("prepare", "--corpus", "ravdess", "--data", "."), "reference"),
         (("train", "--arch", "sa"), "torch"),
         (("export", "--arch", "sa", "--precision", "int8"), "export"),
@@ -141,6 +140,14 @@ def test_what_needs_an_extra_names_it_in_one_line(bare, tmp_path, arguments, ext
     assert line.endswith(f"pip install 'edge-aver[{extra}]'")
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_without_artifacts_is_told_so(bare, tmp_path):
+    done = _run(bare / "edge-aver", "run", "x.mp4", cwd=tmp_path, status=1)
+    assert (
+        done.stderr
+        == "error: no artifact in workspace/artifacts matches any (there: none); make one with edge-aver export\n"
+    )
 
 
 def _python(bare, code):

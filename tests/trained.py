@@ -7,6 +7,7 @@ from edge_aver.corpora.prepare import prepare
 from edge_aver.corpora.ravdess import find_clips
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.corpora.synthetic import draw_faces, write_clip
+from edge_aver.export.front_end import front_end_plan
 from edge_aver.models.pretraining import pretrain_backbone
 from edge_aver.models.training import TrainingPlan, train
 from edge_aver.spec import Preprocessing
@@ -26,7 +27,14 @@ def make_workspace(root, *, architecture="sa", emotions=(2, 3, 4), plan=None):
                 media / f"01-01-{emotion + 1:02}-01-01-01-{actor:02}.mp4", actor=actor, emotion=emotion, intensity=2
             )
     clips, refusals = find_clips(media)
-    prepare(clips, refusals, folder=workspace.prepared("synthetic"), corpus="synthetic", constants=Preprocessing())
+    prepare(
+        clips,
+        refusals,
+        folder=workspace.prepared("synthetic"),
+        corpus="synthetic",
+        front_end=front_end_plan(workspace.artifacts),
+        constants=Preprocessing(),
+    )
     drawn = draw_faces(300, size_px=96, seed=0)
     weights = pretrain_backbone(
         drawn.pictures, drawn.labels, drawn.cues, out=root / "backbone.safetensors", steps=40, batch=8

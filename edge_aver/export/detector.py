@@ -95,10 +95,10 @@ def ensure_detector(folder: Path) -> None:
 def export_detector(path: Path) -> None:
     """Write the three networks to the folder `path`, each as `<name>.onnx`; equal weights give equal bytes.
 
-    `pnet` takes planes (N, 3, H, W) float32, RGB from 0 to 255, and gives, for every cell of 12 by 12 pixels at a stride of 2, the
-    probability (N, h, w) of a face and the offsets (N, 4, h, w) of its box. `rnet` and `onet` take such planes, boxes
-    (M, 4) float32 in their pixels and, for each box, the index of its planes (M,) int64; they cut the boxes out
-    themselves (RoiAlign) and give probability (M,) and offsets (M, 4).
+    `pnet` takes planes (N, 3, H, W) float32, RGB from 0 to 255, and gives, for every cell of 12 by 12 pixels at a
+    stride of 2, the probability (N, h, w) of a face and the offsets (N, 4, h, w) of its box. `rnet` and `onet` take
+    such planes, boxes (M, 4) float32 in their pixels and, for each box, the index of its planes (M,) int64; they cut
+    the boxes out themselves (RoiAlign) and give probability (M,) and offsets (M, 4).
 
     Raises:
         MissingLibraryError: facenet-pytorch, which carries the weights, is not installed.
@@ -114,8 +114,9 @@ def _weights(name: str) -> Weights:
     if package is None or package.origin is None:
         raise MissingLibraryError("facenet_pytorch", "reference", "exporting the face detector")
     file = Path(package.origin).parent / "data" / f"{name}.pt"
+    weights: dict[str, npt.NDArray[np.float32]]
     weights = {key: value.numpy() for key, value in torch.load(file, weights_only=True).items()}
-    return weights | _for_pixels(weights["conv1.weight"], weights["conv1.bias"])
+    return {**weights, **_for_pixels(weights["conv1.weight"], weights["conv1.bias"])}
 
 
 def _for_pixels(weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> Weights:
@@ -209,7 +210,9 @@ def _convolved_heads(graph: _Graph, cascade: _Cascade, features: str) -> tuple[s
 
 def _dense_heads(graph: _Graph, cascade: _Cascade, features: str) -> tuple[str, str]:
     def dense(name: str, tensor: str, out: str) -> str:
-        return graph.add("Gemm", tensor, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias"), out=out, transB=1)
+        return graph.add(
+            "Gemm", tensor, graph.weight(f"{name}.weight"), graph.weight(f"{name}.bias"), out=out, transB=1
+        )
 
     # The weights were trained on features laid out as width, height, channel.
     turned = graph.add("Transpose", features, out="turned", perm=[0, 3, 2, 1])

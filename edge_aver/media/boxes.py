@@ -59,10 +59,10 @@ def _highest(boxes: Array, overlap: float) -> npt.NDArray[np.bool_]:
     more box each time.
     """
     beats = np.triu(_intersection_over_union(boxes) > overlap, k=1)
-    keep = np.ones(len(boxes), dtype=np.bool_)
+    keep: npt.NDArray[np.bool_] = np.ones(len(boxes), dtype=np.bool_)
     while True:
-        settled = ~beats[keep].any(axis=0)
-        if (settled == keep).all():
+        settled: npt.NDArray[np.bool_] = np.logical_not(beats[keep].any(axis=0))
+        if np.array_equal(settled, keep):
             return keep
         keep = settled
 

@@ -49,6 +49,8 @@ class FrontEndPlan(Protocol):
     def name(self) -> str:
         """What a prepared store records: stores made by different front ends are not mixed."""
 
+    def __hash__(self) -> int: ...
+
     def load(self, constants: Preprocessing, threads: int | None) -> FrontEnd:
         """Load a front end with the networks it needs.
 

@@ -40,6 +40,9 @@ _TICKS_PER_S = 1_000_000
 F = TypeVar("F", VideoFrame, AudioFrame)
 S = TypeVar("S", VideoStream, AudioStream)
 
+_WITHOUT_INDEX = {"mpeg", "mpegts"}
+"""Formats in which FFmpeg finds a time, but no key frame before it."""
+
 _PREROLL_S = 0.1
 """Audio decoders need a packet or two before what they give is sound."""
 
@@ -113,8 +116,11 @@ def packets_end_s(container: InputContainer, source: Path | bytes) -> float:
 
 
 def seek(container: InputContainer, at_s: float) -> None:
-    """Move to the last key frame before `at_s` on the clip's clock, a little early for the audio decoder's sake."""
-    if at_s > 0:
+    """Move to the last key frame before `at_s` on the clip's clock, a little early for the audio decoder's sake.
+
+    Transport and program streams have no index of key frames: those are read from their start.
+    """
+    if at_s > 0 and container.format.name not in _WITHOUT_INDEX:
         container.seek(int((start_s(container) + max(0.0, at_s - _PREROLL_S)) * _TICKS_PER_S))
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_aver.media.picture import Picture
+from edge_aver.media.picture import Each, Picture
 from edge_aver.spec import Preprocessing
 
 __all__ = ["FaceDetector", "crop_face", "crop_faces", "square_box"]
@@ -25,7 +25,7 @@ class FaceDetector(Protocol):
 
 
 def crop_faces(
-    pictures: Sequence[Picture | None], detector: FaceDetector, constants: Preprocessing
+    pictures: Sequence[Picture | None], detector: FaceDetector, constants: Preprocessing, *, each: Each = map
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Each picture's own face, black where it shows none.
 
@@ -33,6 +33,7 @@ def crop_faces(
         pictures: of one clip; None where the clip shows nothing.
         detector: what finds the faces.
         constants: of the clip contract.
+        each: does what `map` does, perhaps in several threads.
 
     Returns:
         faces (N, 224, 224, 3) uint8 RGB, and face_found (N,) bool.
@@ -42,9 +43,10 @@ def crop_faces(
     found = np.zeros(len(pictures), dtype=np.bool_)
     shown = [(i, picture) for i, picture in enumerate(pictures) if picture is not None]
     boxes = detector.detect([picture for _, picture in shown])
-    for (i, picture), box in zip(shown, boxes, strict=True):
-        if box is not None:
-            faces[i], found[i] = crop_face(picture, square_box(box), side), True
+    seen = [(i, picture, box) for (i, picture), box in zip(shown, boxes, strict=True) if box is not None]
+    crops = each(lambda item: crop_face(item[1], square_box(item[2]), side), seen)
+    for (i, _, _), face in zip(seen, crops, strict=True):
+        faces[i], found[i] = face, True
     return faces, found
 
 
@@ -52,12 +54,11 @@ def square_box(box: npt.NDArray[np.float32]) -> tuple[int, int, int]:
     """Square a box (left, top, right, bottom) to its longer side about its centre.
 
     Returns:
-        Left, top and side, in whole pixels: at most one pixel from the box's own, which wanders by more from frame to
-        frame.
+        Left, top and side in even pixels: at most two from the box's own, which wanders by more from frame to frame.
     """
     left, top, right, bottom = box.astype(np.float64)
-    side = max(1, round(max(right - left, bottom - top)))
-    return round((left + right - side) / 2), round((top + bottom - side) / 2), side
+    side = max(2, _even(max(right - left, bottom - top)))
+    return _even((left + right - side) / 2), _even((top + bottom - side) / 2), side
 
 
 def crop_face(picture: Picture, square: tuple[int, int, int], size_px: int) -> npt.NDArray[np.uint8]:
@@ -68,20 +69,14 @@ def crop_face(picture: Picture, square: tuple[int, int, int], size_px: int) -> n
 
     Args:
         picture: to cut from.
-        square: left, top and side in whole pixels of the picture.
+        square: left, top and side in pixels of the picture.
         size_px: side of the result.
 
     Returns:
         (size_px, size_px, 3) uint8.
     """
-    left, top, side = square
-    columns = slice(max(left, 0), max(min(left + side, picture.width), 0))
-    rows = slice(max(top, 0), max(min(top + side, picture.height), 0))
-    if columns.start >= columns.stop or rows.start >= rows.stop:
-        return np.zeros((size_px, size_px, 3), dtype=np.uint8)
-    seen = picture.region(columns.start, rows.start, columns.stop, rows.stop)
-    if seen.shape[:2] != (side, side):
-        whole = np.zeros((side, side, 3), dtype=np.uint8)
-        whole[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = seen
-        seen = whole
-    return Picture.from_rgb(seen).resized(size_px, size_px)
+    return picture.square(*square, size_px)
+
+
+def _even(value: float) -> int:
+    return 2 * round(value / 2)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.media.boxes import clipped, refined, squared, suppressed
-from edge_aver.media.picture import Picture
+from edge_aver.media.picture import Each, Picture
 from edge_aver.media.pyramid import STRIDE_PX, Stage, search_stages
 
 __all__ = ["Mtcnn", "MtcnnNetworks"]
@@ -25,8 +25,8 @@ _SURE = 0.95
 _KEY_EVERY = 5
 """One picture in so many is searched as a whole at once; the others first where its face was."""
 
-_PASSES = 2
-"""How often O-Net looks at a place taken from another picture: the second time the face is in the middle."""
+_BEST = 4
+"""Candidates of a picture that O-Net looks at, those that R-Net finds most probable: the others are the same face."""
 
 _PIXELS = 2_000_000
 """Of images and pyramids that are searched together: bounds the memory of P-Net, which holds ten floats a pixel."""
@@ -90,7 +90,7 @@ class _Found:
 
     def __init__(self, count: int) -> None:
         self.boxes: list[Array | None] = [None] * count
-        self.places: list[Array | None] = [None] * count
+        self.places = np.zeros((count, 4), dtype=np.float32)
         self.probability = np.zeros(count)
         self.stages: list[Stage | None] = [None] * count
 
@@ -107,10 +107,12 @@ class Mtcnn:
 
     Args:
         networks: that it runs.
+        each: does what `map` does, perhaps in several threads.
     """
 
-    def __init__(self, networks: MtcnnNetworks) -> None:
+    def __init__(self, networks: MtcnnNetworks, *, each: Each = map) -> None:
         self._networks = networks
+        self._each = each
 
     def detect(self, pictures: Sequence[Picture]) -> list[Array | None]:
         """Find the most probable face of each picture.
@@ -155,7 +157,7 @@ class Mtcnn:
         for stage in stages:
             pending = pending[found.probability[pending] < _SURE]
             for some in _groups(pending, stage):
-                images = _images(pictures, some, stage)
+                images = self._images(pictures, some, stage)
                 found.offer(self._cascade(stage, images), some, stage)
 
     def _follow(
@@ -166,17 +168,23 @@ class Mtcnn:
         if not len(seen) or not len(others):
             return
         nearest = seen[np.abs(others[:, None] - seen).argmin(axis=1)]
-        for stage in {id(item): item for item in (found.stages[key] for key in nearest) if item is not None}.values():
-            chosen = np.array([found.stages[key] is stage for key in nearest])
-            for some in _groups(others[chosen], stage):
-                places = [found.places[key] for key in nearest[np.isin(others, some)]]
-                faces = self._looked_at(stage, _images(pictures, some, stage), np.stack([b for b in places if b is not None]))
-                found.offer(faces, some, stage)
+        for stage in dict.fromkeys(found.stages[key] for key in nearest):
+            chosen = [i for i, key in enumerate(nearest) if found.stages[key] is stage]
+            for some in _groups(np.array(chosen), stage) if stage else ():
+                places = np.stack([found.places[key] for key in nearest[some]])
+                images = self._images(pictures, others[some], stage)
+                found.offer(self._looked_at(stage, images, places), others[some], stage)
+
+    def _images(
+        self, pictures: Sequence[Picture], indices: npt.NDArray[np.intp], stage: Stage
+    ) -> npt.NDArray[np.uint8]:
+        return np.stack(list(self._each(lambda i: pictures[i].scaled(*stage.image), indices)))
 
     def _looked_at(self, stage: Stage, images: npt.NDArray[np.uint8], places: Array) -> _Candidates:
-        """What O-Net makes of one place (N, 4) in each image (N, height, width, 3)."""
-        count = len(images)
-        found = _Candidates(boxes=places, places=places, probability=np.ones(count, np.float32), owners=np.arange(count))
+        """What R-Net and O-Net make of one place (N, 4) in each image (N, height, width, 3)."""
+        owners = np.arange(len(images), dtype=np.int64)
+        certain = np.ones(len(images), dtype=np.float32)
+        found = _Candidates(boxes=places, places=places, probability=certain, owners=owners)
         return self._judged_twice(found, stage, _planes(images), doubt=True)
 
     def _cascade(self, stage: Stage, images: npt.NDArray[np.uint8]) -> _Candidates:
@@ -187,6 +195,7 @@ class Mtcnn:
         """What R-Net and O-Net leave of candidates; with `doubt`, R-Net moves them all and takes none away."""
         found, offsets = _judged(self._networks.rnet, found, stage, planes, 0.0 if doubt else _THRESHOLDS[1])
         keep = suppressed(found.boxes, found.probability, found.owners, _OVERLAP)
+        keep = _best(keep, found.owners)
         found = found.at(keep).moved(offsets[keep])
         found, offsets = _judged(self._networks.onet, found, stage, planes, _THRESHOLDS[2])
         # The most probable face is what remains of any further suppression.
@@ -212,24 +221,26 @@ def _judged(
     """Candidates, squared, that a network which looks at each of them takes for faces; and how to move their boxes."""
     boxes = squared(found.boxes)
     crops = clipped(boxes, *stage.size)
-    seen = (crops[:, 2:] > crops[:, :2]).all(axis=1)
+    seen = np.flatnonzero((crops[:, 2:] > crops[:, :2]).all(axis=1))
     found, crops = replace(found, boxes=boxes).at(seen), crops[seen]
     if not len(crops):
         return found, np.empty((0, 4), dtype=np.float32)
     answer = network({"planes": planes, **_padded({"boxes": crops * stage.to_image, "owners": found.owners})})
     probability, offsets = answer["probability"][: len(crops)], answer["offsets"][: len(crops)]
-    likely = probability > threshold
+    likely = np.flatnonzero(probability > threshold)
     return replace(found, probability=probability).at(likely), offsets[likely]
+
+
+def _best(kept: npt.NDArray[np.intp], owners: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """The first few of every owner, of indices that lie owner by owner."""
+    starts = np.searchsorted(owners[kept], owners[kept])
+    return kept[np.arange(len(kept)) - starts < _BEST]
 
 
 def _groups(indices: npt.NDArray[np.intp], stage: Stage) -> Iterator[npt.NDArray[np.intp]]:
     """As many pictures at a time as `_PIXELS` allows."""
     size = max(1, _PIXELS // stage.pixels)
     return (indices[at : at + size] for at in range(0, len(indices), size))
-
-
-def _images(pictures: Sequence[Picture], indices: npt.NDArray[np.intp], stage: Stage) -> npt.NDArray[np.uint8]:
-    return np.stack([pictures[i].scaled(*stage.image) for i in indices])
 
 
 def _planes(images: npt.NDArray[np.uint8]) -> Array:

@@ -16,6 +16,8 @@ _H264_SLICES = range(1, 6)
 _H264_HARMLESS = {6, 9, 12}
 """Supplemental information, delimiter, filler: later pictures do not need them (ITU-T H.264, table 7-1)."""
 
+_H264_PARAMETERS = {7, 8, 13, 15}
+
 _HEVC_SLICES = range(32)
 _HEVC_UNREFERENCED = range(0, 16, 2)
 """Sub-layer non-reference pictures (ITU-T H.265, table 7-1)."""
@@ -23,6 +25,8 @@ _HEVC_UNREFERENCED = range(0, 16, 2)
 _HEVC_IDR = {19, 20}
 _HEVC_HARMLESS = {35, 38, 39, 40}
 """Delimiter, filler, supplemental information before and after."""
+
+_HEVC_PARAMETERS = {32, 33, 34}
 
 _HEADER_BYTES = 2
 """Of a unit: H.264 has one, and no unit here that ends with it."""
@@ -33,13 +37,15 @@ class Role:
     """What one compressed picture is to the others.
 
     Attributes:
-        bare: holds pictures alone, and no parameters that later ones are decoded by.
+        simple: holds a picture, perhaps parameters, and nothing else that later pictures are decoded by.
+        parameters: that it brings (the parameter sets of the standards, one after the other); empty for none.
         restart: no picture from here on depends on one before (an instantaneous decoder refresh).
         referenced: pictures of the same or a higher layer may depend on it.
         layer: temporal; no picture depends on one of a higher layer.
     """
 
-    bare: bool
+    simple: bool
+    parameters: bytes
     restart: bool
     referenced: bool
     layer: int
@@ -59,9 +65,9 @@ def role_reader(track: VideoStream) -> Callable[[VideoPacket], Role] | None:
     role, at = readers[track.codec_context.name]
     extradata = track.codec_context.extradata or b""
     if len(extradata) <= at or extradata[0] != 1:
-        return lambda packet: role(_headers_after_start_codes(bytes(packet)))
+        return lambda packet: role(_units_after_start_codes(bytes(packet)))
     length_bytes = (extradata[at] & 3) + 1
-    return lambda packet: role(_headers_after_lengths(bytes(packet), length_bytes))
+    return lambda packet: role(_units_after_lengths(bytes(packet), length_bytes))
 
 
 def needed(packets: Sequence[VideoPacket], roles: Sequence[Role], wanted: Collection[int]) -> list[VideoPacket]:
@@ -73,64 +79,69 @@ def needed(packets: Sequence[VideoPacket], roles: Sequence[Role], wanted: Collec
         wanted: presentation time stamps.
     """
     top = max(role.layer for role in roles)
+    passing = _passing(roles)
     starts = [i for i, role in enumerate(roles) if role.restart and i > 0]
     kept: list[VideoPacket] = []
     for begin, end in zip([0, *starts], [*starts, len(packets)], strict=True):
-        for i in range(begin, _last_needed(packets, roles, wanted, begin, end)):
-            role = roles[i]
-            if packets[i].pts in wanted or role.referenced or role.layer < top or not role.bare:
+        last = max((i + 1 for i in range(begin, end) if packets[i].pts in wanted), default=begin)
+        if not all(passing[last:end]):
+            last = end
+        for i in range(begin, last):
+            dispensable = passing[i] and not roles[i].referenced and roles[i].layer == top
+            if packets[i].pts in wanted or not dispensable:
                 kept.append(packets[i])
     return kept
 
 
-def _last_needed(
-    packets: Sequence[VideoPacket], roles: Sequence[Role], wanted: Collection[int], begin: int, end: int
-) -> int:
-    """Where a run of packets between two restarts may be cut off: after its last wanted picture."""
-    last = max((i + 1 for i in range(begin, end) if packets[i].pts in wanted), default=begin)
-    return last if all(role.bare for role in roles[last:end]) else end
+def _passing(roles: Sequence[Role]) -> list[bool]:
+    """Which packets leave nothing behind but their pictures: parameters only such as every restart brings again."""
+    again = len({role.parameters for role in roles if role.restart}) == 1
+    return [role.simple and (not role.parameters or (role.restart and again)) for role in roles]
 
 
-def _h264_role(headers: Sequence[bytes]) -> Role:
-    kinds = [header[0] & 31 for header in headers]
-    slices = [header[0] for header in headers if header[0] & 31 in _H264_SLICES]
+def _h264_role(units: Sequence[bytes]) -> Role:
+    kinds = [unit[0] & 31 for unit in units]
+    slices = [unit[0] for unit, kind in zip(units, kinds, strict=True) if kind in _H264_SLICES]
+    known = {*_H264_SLICES, *_H264_HARMLESS, *_H264_PARAMETERS}
     return Role(
-        bare=bool(slices) and all(kind in _H264_SLICES or kind in _H264_HARMLESS for kind in kinds),
+        simple=bool(slices) and known.issuperset(kinds),
+        parameters=b"".join(unit for unit, kind in zip(units, kinds, strict=True) if kind in _H264_PARAMETERS),
         restart=bool(slices) and all(head & 31 == 5 for head in slices),
         referenced=any(head >> 5 & 3 for head in slices),
         layer=0,
     )
 
 
-def _hevc_role(headers: Sequence[bytes]) -> Role:
-    kinds = [header[0] >> 1 & 63 for header in headers]
+def _hevc_role(units: Sequence[bytes]) -> Role:
+    kinds = [unit[0] >> 1 & 63 for unit in units]
     slices = [kind for kind in kinds if kind in _HEVC_SLICES]
-    views = {(header[0] & 1) << 5 | header[1] >> 3 for header in headers}
-    harmless = all(kind in _HEVC_SLICES or kind in _HEVC_HARMLESS for kind in kinds)
+    one_view = all((unit[0] & 1) << 5 | unit[1] >> 3 == 0 for unit in units)
+    known = {*_HEVC_SLICES, *_HEVC_HARMLESS, *_HEVC_PARAMETERS}
     return Role(
-        bare=bool(slices) and views == {0} and harmless,
-        restart=bool(slices) and views == {0} and all(kind in _HEVC_IDR for kind in slices),
+        simple=bool(slices) and one_view and known.issuperset(kinds),
+        parameters=b"".join(unit for unit, kind in zip(units, kinds, strict=True) if kind in _HEVC_PARAMETERS),
+        restart=bool(slices) and one_view and all(kind in _HEVC_IDR for kind in slices),
         referenced=any(kind not in _HEVC_UNREFERENCED for kind in slices),
-        layer=max((header[1] & 7) - 1 for header in headers),
+        layer=max(((unit[1] & 7) - 1 for unit in units), default=0),
     )
 
 
-def _headers_after_lengths(data: bytes, length_bytes: int) -> list[bytes]:
-    headers, at = [], 0
+def _units_after_lengths(data: bytes, length_bytes: int) -> list[bytes]:
+    units, at = [], 0
     while at < len(data):
         size = int.from_bytes(data[at : at + length_bytes], "big")
         at += length_bytes
         if not _HEADER_BYTES <= size <= len(data) - at:
             msg = f"a unit of {size} bytes where {len(data) - at} are left"
             raise ValueError(msg)
-        headers.append(data[at : at + _HEADER_BYTES])
+        units.append(data[at : at + size])
         at += size
-    return headers
+    return units
 
 
-def _headers_after_start_codes(data: bytes) -> list[bytes]:
+def _units_after_start_codes(data: bytes) -> list[bytes]:
     before, *units = data.split(b"\0\0\1")
     if before.strip(b"\0") or any(len(unit) < _HEADER_BYTES for unit in units):
         msg = "bytes that are no unit"
         raise ValueError(msg)
-    return [unit[:_HEADER_BYTES] for unit in units]
+    return units

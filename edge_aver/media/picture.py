@@ -1,15 +1,17 @@
 """One decoded picture, in the pixel format of its codec until somebody asks for colours, and always upright."""
 
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 
-__all__ = ["Picture"]
+__all__ = ["Each", "Picture"]
 
 _CHROMA_ROWS = {"yuv420p": 2, "yuvj420p": 2, "yuv422p": 1, "yuvj422p": 1}
 """Rows of luma to one of chroma, in the pixel formats a region can be cut out of; across it is always 2."""
@@ -21,6 +23,16 @@ _TAIL_PX = 16
 """The last columns of a row may be converted by scalar code, which rounds otherwise: never those of a region."""
 
 Box = tuple[int, int, int, int]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Each(Protocol):
+    """Does one thing for each of many, as `map` does, perhaps in several threads."""
+
+    def __call__(self, do: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
+        """The results, in the order of the items."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,6 +81,29 @@ class Picture:
         rows, columns = (width, height) if self.quarter_turns % 2 else (height, width)
         return _turned(_converted(self.frame, height=rows, width=columns, method="BILINEAR"), self.quarter_turns)
 
+    def square(self, left: int, top: int, side: int, size_px: int) -> npt.NDArray[np.uint8]:
+        """A square brought to `size_px` pixels a side, as by `resized`; black where it lies outside the picture.
+
+        Even edges are the fast ones: video commonly has one sample of colour for two by two pixels.
+
+        Args:
+            left: first column; it may lie outside.
+            top: first row; the same.
+            side: in pixels.
+            size_px: of the result.
+
+        Returns:
+            (size_px, size_px, 3) uint8 RGB.
+        """
+        box = (left, top, left + side, top + side)
+        part = _framed(self.frame, _before_turn(box, self.frame, self.quarter_turns))
+        if part is not None:
+            return _turned(_colours(_reformatted(part, size_px, size_px, "rgb24", "BILINEAR")), self.quarter_turns)
+        image = np.zeros((side, side, 3), dtype=np.uint8)
+        if (seen := _inside(box, self.height, self.width)) is not None:
+            image[seen[1] - top : seen[3] - top, seen[0] - left : seen[2] - left] = self.region(*seen)
+        return Picture.from_rgb(image).resized(size_px, size_px)
+
     def region(self, left: int, top: int, right: int, bottom: int) -> npt.NDArray[np.uint8]:
         """What `rgb()[top:bottom, left:right]` holds, bit for bit; no more than this is converted where that is easy.
 
@@ -93,6 +128,39 @@ class Picture:
         return _turned(image, self.quarter_turns)
 
 
+def _inside(box: Box, height: int, width: int) -> Box | None:
+    """The part of a box that lies in a picture; None where none does."""
+    left, top, right, bottom = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _framed(frame: VideoFrame, box: Box) -> VideoFrame | None:
+    """A box of even edges as a frame of its own, black where this one ends; None for other pixel formats."""
+    rows = _CHROMA_ROWS.get(frame.format.name)
+    if rows is None or any(edge % 2 for edge in (*box, frame.width, frame.height)):
+        return None
+    part = _blank(frame, box[2] - box[0], box[3] - box[1])
+    seen = _inside(box, frame.height, frame.width)
+    if seen is None:
+        return part
+    for plane, (across, down) in enumerate(((1, 1), (2, rows), (2, rows))):
+        left, top, right, bottom = (edge // step for edge, step in zip(seen, (across, down) * 2, strict=True))
+        x, y = left - box[0] // across, top - box[1] // down
+        source = _pixels(frame, plane)[top:bottom, left:right]
+        _pixels(part, plane)[y : y + bottom - top, x : x + right - left] = source
+    return part
+
+
+def _blank(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """A black frame in the format and colours of another."""
+    part = VideoFrame(width, height, frame.format.name)
+    part.colorspace, part.color_range = frame.colorspace, frame.color_range
+    full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+    for plane, black in enumerate((0 if full else 16, 128, 128)):
+        _pixels(part, plane)[:] = black
+    return part
+
+
 def _converted(
     frame: VideoFrame, *, height: int | None = None, width: int | None = None, method: str = "AREA"
 ) -> npt.NDArray[np.uint8]:
@@ -102,13 +170,19 @@ def _converted(
         # In the codec's own format first: there are half as many values, and fewer pixels are left to colour.
         frame = _reformatted(frame, columns, rows, frame.format.name, method)
     result = _reformatted(frame, columns, rows, "rgb24", "BILINEAR")
-    image = result.to_ndarray().astype(np.uint8, copy=False)
+    image = _colours(result)
     return image.copy() if result is frame else image
+
+
+def _colours(frame: VideoFrame) -> npt.NDArray[np.uint8]:
+    return frame.to_ndarray().astype(np.uint8, copy=False)
 
 
 def _reformatted(frame: VideoFrame, width: int, height: int, name: str, method: str) -> VideoFrame:
     task = (frame.width, frame.height, frame.format.name, width, height, name, method)
-    return _reformatter(threading.get_ident(), task).reformat(frame, width, height, name, interpolation=method, threads=1)
+    return _reformatter(threading.get_ident(), task).reformat(
+        frame, width, height, name, interpolation=method, threads=1
+    )
 
 
 @lru_cache(maxsize=64)
@@ -136,17 +210,12 @@ def _before_turn(box: Box, frame: VideoFrame, quarter_turns: int) -> Box:
 
 def _cut(frame: VideoFrame, box: Box) -> tuple[VideoFrame, tuple[int, int]]:
     """A frame that holds a box of this one, and the column and row at which it begins; the frame itself if unsure."""
-    rows = _CHROMA_ROWS.get(frame.format.name)
-    if rows is None or frame.width % 2 or frame.height % 2:  # the scaler takes another way for odd sizes
+    if frame.width % 2 or frame.height % 2:  # the scaler takes another way for odd sizes
         return frame, (0, 0)
     left, right = _columns(box[0], box[2], frame.width)
     top, bottom = box[1] // 2 * 2, -(-box[3] // 2) * 2
-    part = VideoFrame(right - left, bottom - top, frame.format.name)
-    part.colorspace, part.color_range = frame.colorspace, frame.color_range
-    for plane, (across, down) in enumerate(((1, 1), (2, rows), (2, rows))):
-        source = _pixels(frame, plane)[top // down : bottom // down, left // across : right // across]
-        _pixels(part, plane)[: source.shape[0], : source.shape[1]] = source
-    return part, (left, top)
+    part = _framed(frame, (left, top, right, bottom))
+    return (frame, (0, 0)) if part is None else (part, (left, top))
 
 
 def _columns(left: int, right: int, width: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""At which sizes a picture is searched for faces: stages from large faces to small ones, each a pyramid in one image."""
+"""At which sizes a picture is searched for faces: stages, large faces first, each a pyramid in one image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

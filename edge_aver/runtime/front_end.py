@@ -1,5 +1,7 @@
 """The front end of an artifact: its face detector opened in the runtime that the target has."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +39,10 @@ class FastPlan:
         pnet, rnet, onet = (
             runtime.open_runner(detector.network(name), threads=threads).infer for name in ("pnet", "rnet", "onet")
         )
-        return FastFrontEnd(constants, Mtcnn(MtcnnNetworks(pnet=pnet, rnet=rnet, onet=onet)), threads=threads)
+        # FFmpeg and numpy let other threads run while they work on a picture.
+        each = map if threads == 1 else ThreadPoolExecutor(threads or os.cpu_count(), "edge-aver-picture").map
+        detector_of_clip = Mtcnn(MtcnnNetworks(pnet=pnet, rnet=rnet, onet=onet), each=each)
+        return FastFrontEnd(constants, detector_of_clip, threads=threads, each=each)
 
 
 def fast_plan(folder: Path, runtime: str | None = None) -> FastPlan:

@@ -44,7 +44,10 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
 def open_runner(
     path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
 ) -> "OvRunner":
-    """Open an IR folder or an ONNX file; see `RuntimeModule.open_runner`. OpenVINO has no exact mode: it runs as it always does."""
+    """Open an IR folder or an ONNX file; see `RuntimeModule.open_runner`.
+
+    OpenVINO has no exact mode: it runs as it always does.
+    """
     return OvRunner(path, threads=threads, outputs=outputs)
 
 

@@ -19,15 +19,9 @@ from edge_aver.corpora.prepare import prepare
 from edge_aver.corpora.ravdess import Refusal, SourceClip, find_clips
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.errors import CorpusError
-from edge_aver.media.clip import FRONT_ENDS
 from edge_aver.spec import Preprocessing
 
 SMALL = Preprocessing(face_size_px=8)
-
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    monkeypatch.setitem(FRONT_ENDS, "fake", "fake_front_end")
 
 
 def corpus(folder, **contents):
@@ -42,7 +36,13 @@ def corpus(folder, **contents):
 
 def run(clips, folder, **options):
     with ThreadPoolExecutor(1) as executor:
-        options = {"corpus": "ravdess", "constants": SMALL, "front_end": "fake", "executor": executor, **options}
+        options = {
+            "corpus": "ravdess",
+            "constants": SMALL,
+            "front_end": fake_front_end.FakePlan(),
+            "executor": executor,
+            **options,
+        }
         return prepare(clips, folder=folder, workers=1, **options)
 
 
@@ -167,7 +167,7 @@ def test_a_bug_is_not_taken_for_a_bad_clip(tmp_path):
 
 
 def processes(workers):
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=fake_front_end.install)
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=fake_front_end.ignore_interrupts)
 
 
 def test_a_clip_that_kills_its_worker_is_named_and_the_corpus_survives(tmp_path, monkeypatch):
@@ -196,14 +196,15 @@ from edge_aver.corpora import fanout
 from edge_aver.corpora.prepare import prepare
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.spec import Preprocessing
+from fake_front_end import FakePlan
 
-install = importlib.import_module(sys.argv[2]).install
-fanout.local_executor = lambda workers: ProcessPoolExecutor(workers, get_context("spawn"), install)
+ignore_interrupts = importlib.import_module(sys.argv[2]).ignore_interrupts
+fanout.local_executor = lambda workers: ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
 folder = Path(sys.argv[1])
 clips = [SourceClip(id=p.stem, label=0, actor=1, path=p) for p in sorted((folder / "in").glob("*.mp4"))]
 try:
     prepare(clips, folder=folder / "out", corpus="ravdess", constants=Preprocessing(face_size_px=8),
-            front_end="fake", workers=2)
+            front_end=FakePlan(), workers=2)
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -250,7 +251,7 @@ if "WORKER" in os.environ:
 os.environ["WORKER"] = "what this process starts from now on"
 
 
-def install():
+def ignore_interrupts():
     pass
 """
 
@@ -267,14 +268,18 @@ def test_ctrl_c_while_workers_start_is_as_quiet(tmp_path):
     interrupt(process)
 
 
-def test_real_clips_go_through_worker_processes(test_data, tmp_path):
+@pytest.mark.parametrize("reference", [True, False])
+def test_real_clips_go_through_worker_processes(test_data, tmp_path, reference):
     pytest.importorskip("facenet_pytorch")
     pytest.importorskip("librosa")
+    from edge_aver.export.front_end import front_end_plan
+
+    front_end = front_end_plan(tmp_path / "artifacts", reference=reference)
     clips, refusals = find_clips(test_data / "ravdess")
     bad = tmp_path / "01-01-01-01-01-01-09.mp4"
     bad.write_bytes(clips[1].path.read_bytes()[:500_000])
     chosen = [clips[0], SourceClip(id=bad.stem, label=0, actor=9, path=bad)]
-    summary = prepare(chosen, refusals, folder=tmp_path / "out", corpus="ravdess", workers=1)
+    summary = prepare(chosen, refusals, folder=tmp_path / "out", corpus="ravdess", front_end=front_end, workers=1)
     assert summary.prepared == 1
     assert summary.clips_with_missing_faces == ((clips[0].id, 1),)
     assert [refusal.path for refusal in summary.refused] == [bad]

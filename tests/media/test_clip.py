@@ -1,26 +1,31 @@
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge_aver.media import clip
-from edge_aver.media.clip import load_front_end
-from edge_aver.spec import Preprocessing
+import edge_aver.media
+from edge_aver.errors import NoFaceError
+from edge_aver.media.clip import ClipTensors, require_face
 
 
 def test_importing_the_media_modules_loads_no_heavy_library():
-    modules = "audio clip container decode faces reference speech timeline".split()
+    modules = sorted(path.stem for path in Path(edge_aver.media.__file__).parent.glob("*.py"))
     code = "\n".join(f"import edge_aver.media.{name}" for name in modules)
     heavy = "{'torch', 'facenet_pytorch', 'librosa', 'scipy', 'numba'}"
     code += f"\nimport sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+    assert len(modules) > 10
 
 
-def test_front_ends_are_a_table(monkeypatch):
-    monkeypatch.setitem(clip.FRONT_ENDS, "fake", "fake_front_end")
-    front_end = load_front_end(Preprocessing(frames=7), name="fake")
-    assert front_end.name == "fake"
-    assert front_end.constants.frames == 7
-    with pytest.raises(KeyError):
-        load_front_end(name="unheard-of")
+def test_a_clip_without_any_face_is_refused_by_name():
+    empty = np.zeros((3, 4, 4, 3), dtype=np.uint8), np.zeros((3, 2), dtype=np.float32)
+    blind, seeing = (
+        ClipTensors(faces=empty[0], audio=empty[1], face_found=np.array(found), stages_s={})
+        for found in ([False] * 3, [False, True, False])
+    )
+    require_face(seeing, "clip.mp4")
+    with pytest.raises(NoFaceError, match=r"^clip.mp4: no face found in any of 3 frames$"):
+        require_face(blind, "clip.mp4")

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
-from media_files import click, numbered, presentation_times_s, read_number, tone, write_media
+from media_files import click, numbered, presentation_times_s, read_number, tone, turned, write_media
 
 from edge_aver.errors import ClipError
 from edge_aver.media.decode import decode_clip, probe_duration_s
@@ -106,8 +106,18 @@ def test_video_that_starts_late_is_black_until_then(tmp_path):
     assert int(np.argmax(np.abs(clip.speech) > 0.2)) == pytest.approx(16_000, abs=48)
 
 
+def test_audio_that_starts_one_picture_late_stays_so(tmp_path):
+    for suffix in (".mp4", ".ts"):
+        path = clip_of(tmp_path / f"late{suffix}", sound=click(3.9, 1.0), sound_start_s=0.033)
+        with av.open(str(path)) as container:  # the encoder's priming comes before the first sound
+            shift_s = container.streams.video[0].start_time * container.streams.video[0].time_base
+            shift_s = float(shift_s) - container.start_time / 1e6
+        begins = int(np.argmax(np.abs(decode_clip(path, CONSTANTS).speech) > 0.2))
+        assert begins == pytest.approx((1.033 + shift_s) * 16_000, abs=60), suffix
+
+
 def test_sound_keeps_its_place_and_shape_at_any_rate(tmp_path):
-    for rate_hz in (16_000, 22_050, 44_100, 48_000):
+    for rate_hz in (8_000, 16_000, 22_050, 44_100, 48_000):
         sound = click(4.0, 1.0, rate_hz=rate_hz)
         path = clip_of(tmp_path / f"{rate_hz}.mp4", sound=sound, sound_rate_hz=rate_hz)
         speech = decode_clip(path, CONSTANTS).speech
@@ -127,6 +137,23 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_allclose(decode_clip(path, CONSTANTS).speech[100:-100], expected[100:-100], atol=2e-3)
 
 
+def test_six_channels_are_averaged(tmp_path):
+    sound = np.stack([tone(4.0, 300.0, level=0.6), *np.zeros((5, 192_000), dtype=np.float32)])
+    path = clip_of(tmp_path / "six.mkv", sound=sound, sound_codec="pcm_s16le")
+    expected = tone(3.6, 300.0, rate_hz=16_000, level=0.1)
+    np.testing.assert_allclose(decode_clip(path, CONSTANTS).speech[100:-100], expected[100:-100], atol=2e-3)
+
+
+def test_clipped_sound_and_silence_stay_what_they_are(tmp_path):
+    loud = np.sign(tone(4.0, 100.0))
+    speech = decode_clip(clip_of(tmp_path / "loud.mkv", sound=loud, sound_codec="pcm_s16le"), CONSTANTS).speech
+    assert np.isfinite(speech).all()
+    assert np.median(np.abs(speech)) == pytest.approx(1.0, abs=0.02)
+    assert np.abs(speech).max() < 1.3  # a band-limited square wave overshoots
+    silence = clip_of(tmp_path / "silence.mkv", sound=np.zeros(192_000, dtype=np.float32), sound_codec="pcm_s16le")
+    assert not decode_clip(silence, CONSTANTS).speech.any()
+
+
 def test_bytes_and_path_give_the_same(plain):
     one, other = decode_clip(plain, CONSTANTS), decode_clip(plain.read_bytes(), CONSTANTS, threads=1)
     np.testing.assert_array_equal(one.speech, other.speech)
@@ -140,14 +167,11 @@ def test_a_colon_in_a_file_name_is_no_protocol(plain, tmp_path, monkeypatch):
 
 
 def test_pictures_are_turned_upright_as_their_metadata_say(plain):
-    data = bytearray(plain.read_bytes())
-    unit, turn = (1 << 16).to_bytes(4, "big"), (-(1 << 16)).to_bytes(4, "big", signed=True)
-    zero, last = bytes(4), (1 << 30).to_bytes(4, "big")
-    at = data.index(b"tkhd") + 44  # the matrix of the first track, which is the video
-    assert data[at : at + 36] == unit + zero * 3 + unit + zero * 3 + last
-    data[at : at + 36] = zero + unit + zero + turn + zero * 4 + last  # shown a quarter turn clockwise
-    turned, straight = (decode_clip(bytes(item), CONSTANTS) for item in (data, plain.read_bytes()))
-    np.testing.assert_array_equal(turned.pictures[5].rgb(), np.rot90(straight.pictures[5].rgb(), -1))
+    data = plain.read_bytes()
+    straight = decode_clip(data, CONSTANTS).pictures[5].rgb()
+    for quarter_turns in (1, 2, 3):
+        picture = decode_clip(turned(data, quarter_turns), CONSTANTS).pictures[5]
+        np.testing.assert_array_equal(picture.rgb(), np.rot90(straight, -quarter_turns))
 
 
 def test_duration_is_known_without_a_header(tmp_path, plain):

@@ -30,7 +30,10 @@ class Judge:
 
     def __call__(self, feed):
         self.asked.append({name: value.shape for name, value in feed.items()})
-        answers = [self.judge(feed["planes"][o].transpose(1, 2, 0), box) for o, box in zip(feed["owners"], feed["boxes"], strict=True)]
+        answers = [
+            self.judge(feed["planes"][o].transpose(1, 2, 0), box)
+            for o, box in zip(feed["owners"], feed["boxes"], strict=True)
+        ]
         probability, offsets = zip(*answers, strict=True)
         return {
             "probability": np.array(probability, dtype=np.float32),
@@ -48,8 +51,12 @@ class Judge:
         if not len(rows):
             return 0, np.zeros(4)
         # Grow from the red inside the box to all red of the same rows and columns.
-        columns = np.nonzero(red[rows.min() : rows.max() + 1].any(axis=0) & near(columns, image.shape[1], right - left))[0]
-        rows = np.nonzero(red[:, columns.min() : columns.max() + 1].any(axis=1) & near(rows, image.shape[0], bottom - top))[0]
+        columns = np.nonzero(
+            red[rows.min() : rows.max() + 1].any(axis=0) & near(columns, image.shape[1], right - left)
+        )[0]
+        rows = np.nonzero(
+            red[:, columns.min() : columns.max() + 1].any(axis=1) & near(rows, image.shape[0], bottom - top)
+        )[0]
         green = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1, 1].mean() / 255
         found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
         return self.surest - green, (found - box) / np.array([right - left, bottom - top] * 2)

@@ -1,6 +1,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,8 +20,6 @@ TARGETS = ("onnxruntime-cpu", "openvino-cpu")
 
 class FakeFrontEnd:
     """Gives the tensors of `example_feed`, or refuses, and keeps what it was asked."""
-
-    name = "fake"
 
     def __init__(self, *, faces_found=15, loudness=1.0, error=None):
         self.faces_found, self.loudness, self.error, self.asked = faces_found, loudness, error, []
@@ -45,11 +44,14 @@ def front_end(monkeypatch):
     def install(fake):
         loaded = []
 
-        def load_front_end(constants, **options):
-            loaded.append((constants, options))
-            return fake
+        def fast_plan(folder, runtime):
+            def load(constants, threads):
+                loaded.append((folder, runtime, constants, threads))
+                return fake
 
-        monkeypatch.setattr(module, "load_front_end", load_front_end)
+            return SimpleNamespace(load=load)
+
+        monkeypatch.setattr(module, "fast_plan", fast_plan)
         return loaded
 
     return install
@@ -128,7 +130,7 @@ def test_the_front_end_gets_the_artifacts_constants_and_the_callers_wishes(tmp_p
     with module.Model(replace(artifact, spec=replace(SPEC, preprocessing=constants)), threads=1) as opened:
         opened.predict("clip.mp4", start_s=1.5)
         opened.predict(b"bytes")
-    assert loaded == [(constants, {"threads": 1})]
+    assert loaded == [(artifact.path.parent, artifact.runtime, constants, 1)]
     assert [(str(source), start) for source, start in fake.asked] == [("clip.mp4", 1.5), ("b'bytes'", 0.0)]
 
 
