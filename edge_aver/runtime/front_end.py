@@ -33,11 +33,15 @@ class FastPlan:
             ArtifactError: there is no detector, or it was changed.
             MissingLibraryError: the runtime is not installed.
         """
+        return FastFrontEnd(constants, self.load_detector(threads), threads=threads)
+
+    def load_detector(self, threads: int | None) -> Mtcnn:
+        """Open the detector's networks alone; raises as `load`."""
         detector, runtime = open_detector(self.detector), runtime_module(self.runtime)
         pnet, rnet, onet = (
             runtime.open_runner(detector.network(name), threads=threads).infer for name in ("pnet", "rnet", "onet")
         )
-        return FastFrontEnd(constants, Mtcnn(MtcnnNetworks(pnet=pnet, rnet=rnet, onet=onet)), threads=threads)
+        return Mtcnn(MtcnnNetworks(pnet=pnet, rnet=rnet, onet=onet))
 
 
 def fast_plan(folder: Path, runtime: str | None = None) -> FastPlan:
