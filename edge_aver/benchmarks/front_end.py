@@ -16,7 +16,7 @@ from edge_aver.benchmarks.machine import cpu_time, cpu_use
 from edge_aver.benchmarks.request import MediaClip, Request
 from edge_aver.errors import ClipError, MeasurementError, MissingLibraryError
 from edge_aver.media.clip import FrontEnd, require_face
-from edge_aver.media.container import decoded_video, open_clip, video_track
+from edge_aver.media.container import PacketReader, decoded_video, open_clip, video_track
 from edge_aver.media.faces import FaceDetector
 from edge_aver.media.picture import Picture
 from edge_aver.spec import Preprocessing
@@ -198,10 +198,9 @@ def _groups(path: Path, constants: Preprocessing) -> Iterator[list[Picture]]:
         track = video_track(container, path)
         rate = float(track.average_rate or 25)
         step = max(1, round(constants.window_s / constants.frames * rate))
-        frames = decoded_video(container, track, path)
-        while block := [
-            Picture(frame, round(frame.rotation / 90)) for frame in islice(frames, step * constants.frames)
-        ]:
+        frames = decoded_video(PacketReader(container, (track,), path).of(track), path)
+        pictures = map(Picture.from_frame, frames)
+        while block := list(islice(pictures, step * constants.frames)):
             yield from (block[first::step] for first in range(min(step, len(block))))
 
 

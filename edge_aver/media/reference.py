@@ -67,7 +67,7 @@ class ReferenceFrontEnd:
     def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
         """Tensors of the window that starts at `start_s`; ClipError for a file that cannot become a clip."""
         began = time.perf_counter()
-        clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads)
+        clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads, every_picture=True)
         decoded = time.perf_counter()
         faces, face_found = crop_faces(clip.pictures, self._detector, self._constants)
         seen = time.perf_counter()
