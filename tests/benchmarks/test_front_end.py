@@ -2,21 +2,26 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from media_files import numbered, read_number, tone, write_media
+from runtime_models import tiny_artifact
 
 from edge_aver import runtime
 from edge_aver.benchmarks import front_end
+from edge_aver.benchmarks.agreement import agreement_of
 from edge_aver.benchmarks.front_end import compare_front_ends, time_ours, time_reference
+from edge_aver.benchmarks.front_end_processes import run_fresh
 from edge_aver.benchmarks.request import MediaClip, Request
 from edge_aver.bundle import Artifact
 from edge_aver.errors import ClipError, MeasurementError
-from edge_aver.spec import Preprocessing
+from edge_aver.spec import LABELS, Preprocessing
 
 
 @pytest.fixture
@@ -119,3 +124,61 @@ def test_boxes_are_stored_for_frames_with_a_face_alone() -> None:
     boxes = [None, np.array([1.234, -5.0, 9.999, 20.0], dtype=np.float32), None]
     assert front_end._flags(boxes) == "010"
     assert front_end._rounded(boxes) == ((1.23, -5.0, 10.0, 20.0),)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, Path, MediaClip]:
+    """A tiny artifact with the real face detector beside it, a real (untrained) checkpoint, and a generated clip."""
+    pytest.importorskip("facenet_pytorch", reason="carries the detector's weights")
+    from edge_aver.corpora.synthetic import write_clip
+    from edge_aver.export.detector import ensure_detector
+    from edge_aver.models.checkpoint import save_checkpoint
+    from edge_aver.models.network import build_network
+
+    folder = tmp_path_factory.mktemp("real")
+    artifact = tiny_artifact(folder, target="onnxruntime-cpu")
+    ensure_detector(folder)
+    save_checkpoint(folder / "net.safetensors", build_network("ca"), replace(artifact.spec, architecture="ca"))
+    write_clip(folder / "clip.mp4", actor=1, emotion=2)
+    clip = MediaClip(id="clip", path=str(folder / "clip.mp4"), width_px=320, height_px=240, sha256="")
+    return artifact, folder / "net.safetensors", clip
+
+
+def _asked(real: tuple[Artifact, Path, MediaClip], case: str) -> Request:
+    artifact, checkpoint, clip = real
+    return Request(
+        case=case, artifact=str(artifact.path), store="", threads=2, media=(clip,), checkpoint=str(checkpoint)
+    )
+
+
+def test_real_stacks_bring_a_clip_to_a_label(real: tuple[Artifact, Path, MediaClip]) -> None:
+    rounds = [*time_ours(_asked(real, "ours")).rounds, *time_reference(_asked(real, "reference")).rounds]
+    assert [item.stack for item in rounds] == ["ours", "reference_together", "reference_singly"]
+    for item in rounds:
+        (query,) = item.queries
+        assert query.prediction in LABELS
+        assert list(query.stages_s) == ["decode", "faces", "audio", "network"]
+        assert 0 < sum(query.stages_s.values()) <= query.total_s
+    assert rounds[1].queries[0].prediction == rounds[2].queries[0].prediction
+
+
+def test_real_front_ends_see_the_same_face_in_every_frame(real: tuple[Artifact, Path, MediaClip]) -> None:
+    (clip,) = compare_front_ends(_asked(real, "front_end_parity")).clips
+    with av.open(real[2].path) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    agreement = agreement_of([clip])
+    assert agreement is not None
+    assert agreement.frames == frames
+    assert agreement.same_found > 0.9 * frames
+    middle = agreement.iou(0.5)
+    assert middle is not None
+    assert middle > 0.8
+    assert np.allclose(clip.logits, clip.reference_logits, atol=0.5)
+
+
+def test_a_real_fresh_process_runs_the_artifact(real: tuple[Artifact, Path, MediaClip]) -> None:
+    run = run_fresh(_asked(real, "fresh_run")).run
+    assert {"numpy", "av", "onnxruntime"} <= set(run.modules)
+    assert not {"torch", "torchvision", "librosa", "numba", "sklearn"} & set(run.modules)
+    assert run.peak_bytes is not None
+    assert run.wall_s > 0
