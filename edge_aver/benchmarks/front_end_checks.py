@@ -141,8 +141,11 @@ def _at_most(what: str, estimate: Estimate | None, limit: float) -> Check:
 
 def _interval(estimate: Estimate, digits: int) -> str:
     low, high = estimate.interval.low, estimate.interval.high
-    clips = "1 clip" if estimate.count == 1 else f"{estimate.count} clips"
-    return f"{low:.{digits}f} to {high:.{digits}f} over {clips}"
+    return f"{low:.{digits}f} to {high:.{digits}f} over {_counted(estimate.count, 'clip')}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _process_checks(measured: FrontEndMeasurements, limits: FrontEndLimits) -> list[Check]:
@@ -150,7 +153,7 @@ def _process_checks(measured: FrontEndMeasurements, limits: FrontEndLimits) -> l
     walls = sorted(run.wall_s for run in runs)
     peaks = [run.peak_bytes / 1e6 for run in runs if run.peak_bytes is not None]
     imported = sorted({name for run in runs for name in run.modules} & set(limits.forbidden_modules))
-    count = f"{len(runs)} process{'es' if len(runs) != 1 else ''}"
+    count = _counted(len(runs), "run")
     names = ", ".join(limits.forbidden_modules)
     return [
         _bounded(
@@ -187,7 +190,7 @@ def _scaling(measured: FrontEndMeasurements, limits: FrontEndLimits) -> Check:
         return _unmeasured(what, limit)
     one_s, two_s = median(walls[1]), median(walls[2])
     clips = measured.prepare_runs[0].clips
-    detail = f"{one_s:.1f} s over {two_s:.1f} s, medians of {len(walls[1])} runs, {clips} generated clips"
+    detail = f"{one_s:.1f} s over {two_s:.1f} s, medians of {_counted(len(walls[1]), 'run')}, {clips} generated clips"
     passed = one_s / two_s >= limits.min_prepare_scaling
     return Check(what=what, value=f"{one_s / two_s:.2f}", limit=limit, detail=detail, passed=passed)
 
@@ -204,12 +207,13 @@ def _agreement_checks(agreement: Agreement | None, limits: FrontEndLimits) -> li
     }
     if agreement is None:
         return [_unmeasured(what, f"≥ {limit:g}") for what, limit in bounds.items()]
+    clips = _counted(agreement.clips, "clip")
     differ, both = agreement.frames - agreement.same_found, f"{len(agreement.ious):,} frames where both see a face"
     values = {
-        found: (agreement.found_rate, f"{differ:,} of {agreement.frames:,} frames of {agreement.clips} clips differ"),
+        found: (agreement.found_rate, f"{differ:,} of {agreement.frames:,} frames differ, {clips}"),
         middle: (agreement.iou(0.5), both),
         low: (agreement.iou(0.05), both),
-        label: (agreement.label_rate, f"{agreement.same_labels} of {agreement.clips} clips"),
+        label: (agreement.label_rate, f"{agreement.same_labels} of {clips}"),
     }
     percents = (found, label)
     return [

@@ -7,6 +7,7 @@ from edge_aver.benchmarks.machine import CpuUse
 __all__ = [
     "OURS",
     "REFERENCES",
+    "STAGES",
     "ClipAgreement",
     "EndToEndQuery",
     "FreshRun",
@@ -21,6 +22,10 @@ OURS = "ours"
 
 REFERENCES = {"reference_together": None, "reference_singly": 1}
 """The two ways people call facenet-pytorch, and how many pictures go into a call: all of a clip, or one at a time."""
+
+
+STAGES = ("decode", "faces", "audio", "network")
+"""In the order in which a clip passes them."""
 
 
 @dataclass(frozen=True, kw_only=True)

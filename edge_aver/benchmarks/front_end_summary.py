@@ -6,7 +6,7 @@ from statistics import mean
 
 from edge_aver.benchmarks.agreement import Agreement, agreement_of
 from edge_aver.benchmarks.front_end_checks import STACK_NAMES, Check, front_end_checks
-from edge_aver.benchmarks.front_end_results import EndToEndQuery, FrontEndMeasurements
+from edge_aver.benchmarks.front_end_results import STAGES, EndToEndQuery, FrontEndMeasurements
 from edge_aver.benchmarks.suites import FrontEndPart
 from edge_aver.spec import Preprocessing
 
@@ -65,7 +65,7 @@ def summarize_front_end(
 
 def _stack_times(name: str, queries: Sequence[EndToEndQuery]) -> StackTimes:
     """Means, because stages add up to the total."""
-    stages = dict.fromkeys(stage for query in queries for stage in query.stages_s)
+    stages = dict.fromkeys((*STAGES, *(stage for query in queries for stage in query.stages_s)))
     stages_s = {stage: mean(query.stages_s.get(stage, 0.0) for query in queries) for stage in stages}
     total_s = mean(query.total_s for query in queries)
     stages_s["other"] = max(0.0, total_s - sum(stages_s.values()))

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from statistics import mean
 
 from edge_aver.benchmarks.accuracy import Accuracy, accuracy_of
-from edge_aver.benchmarks.front_end_results import EndToEndQuery
+from edge_aver.benchmarks.front_end_results import STAGES, EndToEndQuery
 from edge_aver.benchmarks.front_end_summary import FrontEndSummary, summarize_front_end
 from edge_aver.benchmarks.results import NetworkRun, Result
 from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
 from edge_aver.benchmarks.validity import invalid_reasons
 
 __all__ = ["Summary", "provenance_notes", "summarize"]
-
-_STAGES = ("decode", "faces", "audio", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +94,7 @@ def _stage_means(queries: tuple[EndToEndQuery, ...]) -> dict[str, float]:
     """Means, because they add up to the mean total where percentiles of stages add up to nothing."""
     if not queries:
         return {}
-    seen = dict.fromkeys((*_STAGES, *(stage for query in queries for stage in query.stages_s)))
+    seen = dict.fromkeys((*STAGES, *(stage for query in queries for stage in query.stages_s)))
     means = {stage: mean(query.stages_s.get(stage, 0.0) for query in queries) for stage in seen}
     means["other"] = max(0.0, mean(query.total_s for query in queries) - sum(means.values()))
     return means

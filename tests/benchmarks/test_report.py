@@ -125,7 +125,7 @@ def test_a_front_end_has_its_own_section(
     text = " ".join(page.text.split())
     for part in (
         *("11.8", "over 3 clips", "reference, frame by frame", "2.50", "No accuracy is claimed"),
-        *("1280 x 720 pixels", "median of 2.50 to 2.50, 3 processes"),
+        *("1280 x 720 pixels", "median of 2.50 to 2.50, 3 runs"),
     ):
         assert part in text
     assert html.count('<span class="invalid">FAIL</span>') == 1
