@@ -59,7 +59,7 @@ def summarize_front_end(
         setting=_setting(measured, part),
         checks=front_end_checks(measured, agreement, part.limits, constants.window_s),
         stacks=tuple(_stack_times(STACK_NAMES[name], asked) for name, asked in queries.items() if asked),
-        remarks=tuple(_remarks(measured, agreement)),
+        remarks=tuple(_remarks(measured, agreement, part)),
     )
 
 
@@ -81,8 +81,13 @@ def _setting(measured: FrontEndMeasurements, part: FrontEndPart) -> str:
     return f"{count} media file{'s' if count != 1 else ''} {whose} ({shown} pixels), each stack in {rounds}"
 
 
-def _remarks(measured: FrontEndMeasurements, agreement: Agreement | None) -> list[str]:
+def _remarks(measured: FrontEndMeasurements, agreement: Agreement | None, part: FrontEndPart) -> list[str]:
     lines = []
+    meant_px = part.limits.height_px
+    if any(clip.height_px != meant_px for clip in measured.clips):
+        lines.append(
+            f"The limits are meant for pictures {meant_px} pixels high; others cost the reference more or less."
+        )
     if measured.given:
         lines.append(
             "The media files were given: they need not be of the network's corpus. No accuracy is claimed, only times "

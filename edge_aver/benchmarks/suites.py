@@ -16,6 +16,7 @@ class FrontEndLimits:
     """What the front end has to reach; a report says of each whether it does.
 
     Attributes:
+        height_px: of the pictures that the limits are meant for: what the reference costs grows with their size.
         min_speedup: of our stack over the reference stack, end to end.
         max_over_decode_and_network: our total, over what decoding and the network alone take.
         max_real_time_factor: our total over the length of the window.
@@ -30,6 +31,7 @@ class FrontEndLimits:
         min_same_label: share of clips in which both front ends lead to the same label.
     """
 
+    height_px: int
     min_speedup: float
     max_over_decode_and_network: float
     max_real_time_factor: float

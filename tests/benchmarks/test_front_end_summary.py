@@ -50,3 +50,9 @@ def test_refused_clips_and_other_labels_are_named(front_end: FrontEndMeasurement
         "Left out of the times: two: no face found",
         "Clips with another label than with the reference: three",
     )
+
+
+def test_limits_of_other_pictures_are_told(front_end: FrontEndMeasurements) -> None:
+    small = replace(front_end.clips[0], width_px=320, height_px=240)
+    (remark,) = _summary(replace(front_end, clips=(small, *front_end.clips[1:]))).remarks
+    assert "meant for pictures 720 pixels high" in remark
