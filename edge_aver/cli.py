@@ -276,6 +276,10 @@ def benchmark(
     precision: Annotated[list[str] | None, typer.Option("--precision", help="All by default.")] = None,
     target: Annotated[list[str] | None, typer.Option("--target", callback=_TARGET, help="All by default.")] = None,
     suite: Annotated[str, typer.Option("--suite", callback=_SUITE, help=f"How much to measure: {_SUITES}.")] = "smoke",
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="For end-to-end: folder of media files, not the fold's clips; may be repeated."),
+    ] = None,
     threads: ThreadsOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
     json_path: JsonOption = None,
@@ -287,7 +291,15 @@ def benchmark(
 
     place = Workspace(root=workspace)
     artifacts = choose_artifacts(place.artifacts, architecture=arch, precision=precision, target=target)
-    results = run_benchmark(artifacts, place.prepared, load_suite(suite), results=place.results, threads=threads)
+    results = run_benchmark(
+        artifacts,
+        place.prepared,
+        load_suite(suite),
+        results=place.results,
+        threads=threads,
+        data=data or (),
+        checkpoints=place.checkpoints,
+    )
     screens.show_results(results, json_path)
 
 

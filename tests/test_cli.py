@@ -155,6 +155,13 @@ def test_a_wrong_command_line_is_a_usage_error(edge_aver, arguments, words):
     check_error(edge_aver(*arguments), 2, *words, "--help")
 
 
+def test_media_files_belong_to_the_suite_of_the_front_end(edge_aver, artifact, tmp_path):
+    outcome = edge_aver("benchmark", "--suite", "smoke", "--data", tmp_path)
+    check_error(outcome, 1, "smoke", "--data")
+    check_error(edge_aver("benchmark", "--suite", "end-to-end", "--data", tmp_path / "nowhere"), 1, "no such folder")
+    check_error(edge_aver("benchmark", "--suite", "end-to-end", "--data", tmp_path / "workspace"), 1, "no media files")
+
+
 def test_a_checkpoint_of_another_architecture_is_refused(edge_aver, checkpoint):
     outcome = edge_aver("export", "--arch", "sa", "--precision", "int8", "--checkpoint", checkpoint)
 

@@ -1,27 +1,30 @@
 """Measure artifacts: every case in a fresh process, cases of all artifacts interleaved in seeded random order."""
 
 import json
-import math
-import random
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
+from edge_aver.benchmarks.cases import Subject, find_subjects, interleaved, request
+from edge_aver.benchmarks.front_end import AgreementAnswer, RoundAnswer
+from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer
+from edge_aver.benchmarks.front_end_results import FrontEndMeasurements, MeasuredClip
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
+from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.results import ArtifactRecord, Gap, Result, without_none, write_result
 from edge_aver.benchmarks.suites import Suite
-from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer, Request
-from edge_aver.bundle import Artifact, open_artifact
+from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
+from edge_aver.bundle import Artifact
 from edge_aver.console import progress, say
-from edge_aver.corpora.store import PreparedStore
 from edge_aver.declarations import parse
-from edge_aver.errors import ArtifactError, CorpusError, DeclarationError, MeasurementError
+from edge_aver.errors import DeclarationError, MeasurementError
 from edge_aver.files import json_text
 
 __all__ = ["run_benchmark"]
@@ -30,16 +33,12 @@ _ANSWERS: dict[str, type[Answer]] = {
     "network": NetworkAnswer,
     "accuracy": AccuracyAnswer,
     "end_to_end": EndToEndAnswer,
+    "ours": RoundAnswer,
+    "reference": RoundAnswer,
+    "front_end_parity": AgreementAnswer,
+    "fresh_run": FreshAnswer,
+    "prepare_scaling": ScalingAnswer,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Case:
-    """One worker process: `artifact` counts the artifacts, `repetition` the processes of the same case."""
-
-    artifact: int
-    name: str
-    repetition: int
 
 
 def run_benchmark(
@@ -49,6 +48,8 @@ def run_benchmark(
     *,
     results: Path,
     threads: int | None = None,
+    data: Sequence[Path] = (),
+    checkpoints: Path | None = None,
 ) -> tuple[Result, ...]:
     """Measure `artifacts` by `suite` and write one result each, as soon as its last case is done.
 
@@ -61,6 +62,8 @@ def run_benchmark(
         suite: how much to measure.
         results: folder that takes `<target>/<artifact>-<UTC stamp>.json`.
         threads: CPU threads of every runtime; None leaves it to the runtime.
+        data: folders of media files for a front-end part; none: the files of the fold's prepared test clips.
+        checkpoints: folder in which the artifacts' own networks are looked for, for the reference stack.
 
     Returns:
         One result for each artifact, in their order.
@@ -68,65 +71,48 @@ def run_benchmark(
     Raises:
         ArtifactError: all artifacts are incomplete or changed.
         CorpusError: the clips of their corpora are not prepared, or were with other constants.
-        MeasurementError: nothing to measure, or a folder for results that cannot be made.
+        MeasurementError: nothing to measure, a folder for results that cannot be made, or clips given to a suite that
+            measures the fold's own.
     """
     if not artifacts:
         raise MeasurementError("no artifact to measure; make one with edge-aver export")
-    _check_some_usable(artifacts, prepared)
+    subjects = find_subjects(artifacts, prepared, suite, data, checkpoints)
     _make_folder(results)
     started_utc = _utc_now()
-    cases, outcomes, written = _interleaved(len(artifacts), suite), defaultdict(list), {}
+    cases, outcomes, written = interleaved(len(artifacts), suite), defaultdict(list), {}
     with progress(f"Benchmark, suite {suite.name}", len(cases)) as advance:
         for position, case in enumerate(cases):
-            artifact = artifacts[case.artifact]
-            request = _request(case, artifact, prepared(artifact.spec.corpus), suite, threads)
-            outcomes[case.artifact].append(_ask(request, suite.timeout_s))
-            advance(note=f"{artifact.path.name}: {case.name}")
+            subject = subjects[case.artifact]
+            outcomes[case.artifact].append(_outcome(request(case, subject, suite, threads), suite.timeout_s))
+            advance(note=f"{subject.artifact.path.name}: {case.name}")
             if all(later.artifact != case.artifact for later in cases[position + 1 :]):
-                result = _result(artifact, outcomes[case.artifact], suite, started_utc, threads)
+                result = _result(subject, outcomes[case.artifact], suite, started_utc, threads)
                 write_result(result, results)
                 written[case.artifact] = result
     return tuple(written[index] for index in range(len(artifacts)))
 
 
-def _interleaved(artifacts: int, suite: Suite) -> list[_Case]:
-    """All cases in seeded random order, so that a drift of the machine meets every artifact alike."""
-    cases = []
-    for artifact in range(artifacts):
-        for repetition in range(suite.processes):
-            cases.append(_Case(artifact=artifact, name="network", repetition=repetition))
-        for name in ("accuracy", "end_to_end"):
-            cases.append(_Case(artifact=artifact, name=name, repetition=0))
-    random.Random(suite.seed).shuffle(cases)
-    return cases
-
-
-def _request(case: _Case, artifact: Artifact, store: Path, suite: Suite, threads: int | None) -> Request:
-    """The suite's counts and times hold for all processes together: each takes its share."""
-    shares = {"network": math.ceil(suite.network_queries / suite.processes), "end_to_end": suite.end_to_end_clips}
-    return Request(
-        case=case.name,
-        artifact=str(artifact.path),
-        store=str(store),
-        threads=threads,
-        queries=shares.get(case.name, 0),
-        min_duration_s=suite.min_duration_s / suite.processes,
-        warmup_queries=suite.warmup_queries,
-        seed=suite.seed + case.repetition,
-    )
+def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
+    if request.case == "reference" and request.checkpoint is None:
+        return _gap(request, "the checkpoint that the artifact came from is not in the workspace", failed=False)
+    return _ask(request, timeout_s)
 
 
 def _ask(request: Request, timeout_s: float) -> Answer | Gap:
     """Run one worker process to its end; whatever goes wrong in it becomes a gap."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(_command(), stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+    # In a session of its own, so that its own workers can be stopped with it.
+    with subprocess.Popen(
+        _command(), stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
         try:
             text, remarks = process.communicate(json_text(without_none(asdict(request))), timeout=timeout_s)
         except subprocess.TimeoutExpired:
             return _gap(request, f"took longer than the suite's {timeout_s:g} s and was stopped")
         finally:
             # An interruption of this process must not leave that one behind.
-            process.kill()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
         return _gap(request, _death(process.returncode, remarks))
     return _answer(request, text)
@@ -144,7 +130,7 @@ def _answer(request: Request, text: str) -> Answer | Gap:
         answer = parse(_ANSWERS[request.case], table, where="answer")
     except (ValueError, DeclarationError) as error:
         return _gap(request, f"answered with something unreadable ({error})")
-    if isinstance(answer, EndToEndAnswer) and answer.not_measured:
+    if isinstance(answer, EndToEndAnswer | RoundAnswer | AgreementAnswer) and answer.not_measured:
         return _gap(request, answer.not_measured, failed=False)
     return answer
 
@@ -165,9 +151,9 @@ def _gap(request: Request, reason: str, *, failed: bool = True) -> Gap:
 
 
 def _result(
-    artifact: Artifact, outcomes: Iterable[Answer | Gap], suite: Suite, started_utc: str, threads: int | None
+    subject: Subject, outcomes: Iterable[Answer | Gap], suite: Suite, started_utc: str, threads: int | None
 ) -> Result:
-    answers = list(outcomes)
+    artifact, answers = subject.artifact, list(outcomes)
     accuracy = next((item for item in answers if isinstance(item, AccuracyAnswer)), None)
     return Result(
         artifact=ArtifactRecord(
@@ -188,22 +174,31 @@ def _result(
         network=tuple(item.run for item in answers if isinstance(item, NetworkAnswer)),
         predictions=accuracy.predictions if accuracy else (),
         end_to_end=tuple(query for item in answers if isinstance(item, EndToEndAnswer) for query in item.queries),
-        gaps=tuple(item for item in answers if isinstance(item, Gap)),
+        front_end=_front_end(subject, answers) if suite.front_end is not None else None,
+        gaps=_gaps(answers),
     )
 
 
-def _check_some_usable(artifacts: Sequence[Artifact], prepared: Callable[[str], Path]) -> None:
-    """Refuse at once what would be a gap in every case; one bad artifact among good ones is a row with its reason."""
-    problems = []
-    for artifact in artifacts:
-        try:
-            open_artifact(artifact.path)
-            PreparedStore.open(prepared(artifact.spec.corpus), artifact.spec.preprocessing)
-        except (ArtifactError, CorpusError) as error:
-            problems.append(error)
-        else:
-            return
-    raise problems[0]
+def _front_end(subject: Subject, answers: Sequence[Answer | Gap]) -> FrontEndMeasurements:
+    clips = (
+        MeasuredClip(id=clip.id, width_px=clip.width_px, height_px=clip.height_px, sha256=clip.sha256)
+        for clip in subject.media
+    )
+    return FrontEndMeasurements(
+        given=subject.given,
+        clips=tuple(clips),
+        rounds=tuple(one for item in answers if isinstance(item, RoundAnswer) for one in item.rounds),
+        agreement=tuple(one for item in answers if isinstance(item, AgreementAnswer) for one in item.clips),
+        fresh_runs=tuple(item.run for item in answers if isinstance(item, FreshAnswer)),
+        prepare_runs=tuple(one for item in answers if isinstance(item, ScalingAnswer) for one in item.runs),
+    )
+
+
+def _gaps(answers: Sequence[Answer | Gap]) -> tuple[Gap, ...]:
+    """What several processes of one case say alike is said once, where it is no failure."""
+    gaps = [item for item in answers if isinstance(item, Gap)]
+    failed = [gap for gap in gaps if gap.failed]
+    return (*failed, *dict.fromkeys(gap for gap in gaps if not gap.failed))
 
 
 def _make_folder(folder: Path) -> None:

@@ -53,16 +53,19 @@ def write_report(results: Sequence[Result], path: Path) -> Path:
     return path
 
 
-def _context(items: Sequence[Summary]) -> dict[str, Any]:
-    results = [item.result for item in items]
+def _context(everything: Sequence[Summary]) -> dict[str, Any]:
+    items = [item for item in everything if item.front_end is None]
+    results = [item.result for item in everything]
     days = sorted({result.started_utc[:16].replace("T", " ") for result in results})
     return {
         "items": items,
+        "fronts": [item for item in everything if item.front_end is not None],
+        "everything": everything,
         "suites": sorted({result.suite.name for result in results}),
         "measured": days if len(days) < 2 else (days[0], days[-1]),
         "notes": provenance_notes(results),
-        "invalid_count": sum(bool(item.invalid) for item in items),
-        "remarks": list(_remarks(items)),
+        "invalid_count": sum(bool(item.invalid) for item in everything),
+        "remarks": list(_remarks(everything)),
         "stages": tuple(dict.fromkeys(stage for item in items for stage in item.stages_s)),
         "figures": _figures(items),
         "p90_queries": minimum_queries(0.9),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edge_aver.benchmarks.front_end_results import EndToEndQuery, FrontEndMeasurements
 from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.bundle import FileEntry
@@ -18,7 +19,6 @@ from edge_aver.spec import ModelSpec
 __all__ = [
     "ArtifactRecord",
     "ClipPrediction",
-    "EndToEndQuery",
     "Gap",
     "Measurements",
     "NetworkRun",
@@ -83,16 +83,6 @@ class ClipPrediction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndToEndQuery:
-    """One media file from its bytes to a label; `total_s` includes reading it, `stages_s` what each stage took."""
-
-    id: str
-    prediction: str
-    total_s: float
-    stages_s: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Gap:
     """What has no number, and why; `failed` tells a failure from what could not be measured here at all."""
 
@@ -116,6 +106,7 @@ class Measurements:
         network: one entry for each process.
         predictions: one for each test clip of the fold.
         end_to_end: one for each media file.
+        front_end: where the suite has such a part.
         gaps: what is missing of these, and why.
     """
 
@@ -129,6 +120,7 @@ class Measurements:
     network: tuple[NetworkRun, ...] = ()
     predictions: tuple[ClipPrediction, ...] = ()
     end_to_end: tuple[EndToEndQuery, ...] = ()
+    front_end: FrontEndMeasurements | None = None
     gaps: tuple[Gap, ...] = ()
 
 
@@ -181,13 +173,15 @@ def read_result(path: Path) -> Result:
 def latest_results(folder: Path) -> tuple[Result, ...]:
     """The newest result of each artifact in `<folder>/<target>/*.json`, by target, architecture and precision.
 
+    Suites with a front-end part measure other things: the newest of those stands beside the newest of the others.
+
     Raises:
         ArtifactError: a file among them that is no result, or none at all.
     """
-    newest: dict[tuple[str, str], Result] = {}
+    newest: dict[tuple[str, str, bool], Result] = {}
     for path in sorted(folder.glob("*/*.json")):
         result = read_result(path)
-        key = (result.artifact.target, result.artifact.name)
+        key = (result.artifact.target, result.artifact.name, result.suite.front_end is None)
         if key not in newest or newest[key].started_utc < result.started_utc:
             newest[key] = result
     if not newest:
@@ -217,13 +211,22 @@ def _parse(table: dict[str, Any], *, where: str) -> Result:
 def _check(measured: Measurements, labels: tuple[str, ...]) -> None:
     times = [value for run in measured.network for value in run.latency_s]
     times += [query.total_s for query in measured.end_to_end]
+    if measured.front_end is not None:
+        times += _front_end_times(measured.front_end)
     if any(not (0 < value < math.inf) for value in times):
         raise ValueError("a latency that is not a positive number of seconds (did a clock jump?)")
     said = {name for item in measured.predictions for name in (item.label, item.prediction)}
     if unknown := sorted(said - set(labels)):
         raise ValueError(f"{unknown[0]!r} is no label of the network")
-    if not (measured.network or measured.predictions or measured.end_to_end or measured.gaps):
+    front_end = measured.front_end is not None and bool(times)
+    if not (measured.network or measured.predictions or measured.end_to_end or front_end or measured.gaps):
         raise ValueError("an empty run")
+
+
+def _front_end_times(measured: FrontEndMeasurements) -> list[float]:
+    times = [query.total_s for item in measured.rounds for query in item.queries]
+    times += [run.wall_s for run in measured.fresh_runs]
+    return times + [run.wall_s for run in measured.prepare_runs]
 
 
 def _digest(table: Mapping[str, Any]) -> str:

@@ -6,9 +6,67 @@ from pathlib import Path
 from edge_aver import declarations
 from edge_aver.errors import DeclarationError
 
-__all__ = ["Suite", "load_suite", "suite_names"]
+__all__ = ["FrontEndLimits", "FrontEndPart", "Suite", "load_suite", "suite_names"]
 
 _FOLDER = "benchmarks/suites"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEndLimits:
+    """What the front end has to reach; a report says of each whether it does.
+
+    Attributes:
+        height_px: of the pictures that the limits are meant for: what the reference costs grows with their size.
+        min_speedup: of our stack over the reference stack, end to end.
+        max_over_decode_and_network: our total, over what decoding and the network alone take.
+        max_real_time_factor: our total over the length of the window.
+        min_faces_speedup: of our face stage over facenet-pytorch's defaults.
+        max_fresh_s: a fresh process takes from artifact to label.
+        max_fresh_mb: of resident memory, of 10^6 bytes.
+        forbidden_modules: that such a process may not import.
+        min_prepare_scaling: from one worker process to two.
+        min_same_found: share of frames in which both detectors decide alike whether there is a face.
+        min_median_iou, min_p5_iou: intersection over union of both detectors' boxes, over frames: median and 5th
+            percentile.
+        min_same_label: share of clips in which both front ends lead to the same label.
+    """
+
+    height_px: int
+    min_speedup: float
+    max_over_decode_and_network: float
+    max_real_time_factor: float
+    min_faces_speedup: float
+    max_fresh_s: float
+    max_fresh_mb: float
+    forbidden_modules: tuple[str, ...]
+    min_prepare_scaling: float
+    min_same_found: float
+    min_median_iou: float
+    min_p5_iou: float
+    min_same_label: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEndPart:
+    """What a suite measures of the front end, beside the reference.
+
+    Attributes:
+        rounds: processes of our stack, and of the reference's, each of which takes every clip once.
+        fresh_runs: processes of `edge-aver run`.
+        prepare_clips: generated clips that one and two workers prepare; 0 leaves it out.
+        prepare_rounds: how often either number of workers does.
+        reference: whether to time the reference stack.
+        parity: whether to compare boxes in every frame, and labels.
+        limits: what has to be reached.
+    """
+
+    rounds: int
+    fresh_runs: int
+    prepare_clips: int
+    prepare_rounds: int
+    reference: bool = True
+    parity: bool = True
+    limits: FrontEndLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,25 +79,34 @@ class Suite:
         min_duration_s: seconds those queries take together, at least.
         processes: fresh processes they are divided over: the unit of repetition.
         warmup_queries: queries of each process before the first that counts.
-        end_to_end_clips: media files brought from bytes to label, after one that warms up.
+        end_to_end_clips: media files brought from bytes to label, after one that warms up; with a front-end part, at
+            most.
         timeout_s: a worker process that takes longer is killed and its case failed.
         seed: of the order of cases and of the choice of clips.
+        front_end: what is measured instead of network and accuracy, which such a suite leaves out; None in the others.
     """
 
     name: str
-    network_queries: int
-    min_duration_s: float
-    processes: int
-    warmup_queries: int
+    network_queries: int = 0
+    min_duration_s: float = 0.0
+    processes: int = 0
+    warmup_queries: int = 0
     end_to_end_clips: int
     timeout_s: float
     seed: int
+    front_end: FrontEndPart | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
-        counts = (self.network_queries, self.processes, self.end_to_end_clips, self.timeout_s)
-        if min(counts) <= 0 or min(self.min_duration_s, self.warmup_queries) < 0:
+        part = self.front_end
+        counts: list[float] = [self.end_to_end_clips, self.timeout_s]
+        counts += [self.network_queries, self.processes] if part is None else [part.rounds]
+        others = [self.min_duration_s, self.warmup_queries]
+        others += [] if part is None else [part.fresh_runs, part.prepare_clips, part.prepare_rounds]
+        if min(counts) <= 0 or min(others) < 0:
             raise DeclarationError(f"suite {self.name}: counts and times must be positive")
+        if part is not None and max(self.network_queries, self.processes) > 0:
+            raise DeclarationError(f"suite {self.name}: with a front_end part, network queries belong in another suite")
 
 
 def suite_names() -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from statistics import mean
 
 from edge_aver.benchmarks.accuracy import Accuracy, accuracy_of
-from edge_aver.benchmarks.results import EndToEndQuery, NetworkRun, Result
+from edge_aver.benchmarks.front_end_results import STAGES, EndToEndQuery
+from edge_aver.benchmarks.front_end_summary import FrontEndSummary, summarize_front_end
+from edge_aver.benchmarks.results import NetworkRun, Result
 from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
 from edge_aver.benchmarks.validity import invalid_reasons
 
 __all__ = ["Summary", "provenance_notes", "summarize"]
-
-_STAGES = ("decode", "faces", "audio", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class Summary:
         load_s: median over processes, from the path to a network that is ready.
         peak_bytes: largest peak of a process that loaded the network and answered queries, clips included.
         base_bytes: what such a process held before it loaded the network (interpreter, libraries, clips).
+        front_end: of a suite with such a part, which measures nothing else; None for the others.
         invalid: why the result is INVALID; () where it is VALID.
         missing: what could not be measured here, and why.
     """
@@ -41,6 +42,7 @@ class Summary:
     load_s: float | None
     peak_bytes: int | None
     base_bytes: int | None
+    front_end: FrontEndSummary | None
     invalid: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -77,6 +79,7 @@ def summarize(result: Result) -> Summary:
         load_s=_median_load(runs),
         peak_bytes=max(done, default=None),
         base_bytes=max(base, default=None),
+        front_end=_front_end(result),
         invalid=invalid_reasons(result),
         missing=tuple(f"{gap.case.replace('_', ' ')}: {gap.reason}" for gap in result.gaps if not gap.failed),
     )
@@ -91,10 +94,17 @@ def _stage_means(queries: tuple[EndToEndQuery, ...]) -> dict[str, float]:
     """Means, because they add up to the mean total where percentiles of stages add up to nothing."""
     if not queries:
         return {}
-    seen = dict.fromkeys((*_STAGES, *(stage for query in queries for stage in query.stages_s)))
+    seen = dict.fromkeys((*STAGES, *(stage for query in queries for stage in query.stages_s)))
     means = {stage: mean(query.stages_s.get(stage, 0.0) for query in queries) for stage in seen}
     means["other"] = max(0.0, mean(query.total_s for query in queries) - sum(means.values()))
     return means
+
+
+def _front_end(result: Result) -> FrontEndSummary | None:
+    part, measured = result.suite.front_end, result.front_end
+    if part is None or measured is None:
+        return None
+    return summarize_front_end(measured, part, result.spec.preprocessing)
 
 
 def _median_load(runs: tuple[NetworkRun, ...]) -> float | None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, milliseconds, percent
+from edge_aver.benchmarks.front_end_tables import print_front_end
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.stats import minimum_queries
 from edge_aver.benchmarks.summary import Summary, provenance_notes, summarize
@@ -23,8 +24,12 @@ def print_results(console: Console, results: Sequence[Result]) -> None:
         results: as `run_benchmark` returned them or `latest_results` read them.
     """
     summaries = [summarize(result) for result in results]
-    console.print(result_table(summaries))
-    console.print()
+    if networks := [summary for summary in summaries if summary.front_end is None]:
+        console.print(result_table(networks))
+        console.print()
+    for summary in summaries:
+        if summary.front_end is not None:
+            print_front_end(console, summary, summary.front_end)
     for line in _remarks(summaries):
         console.print(line)
 
@@ -86,16 +91,20 @@ def _counts(summary: Summary) -> str:
 
 def _remarks(summaries: Sequence[Summary]) -> list[Text]:
     lines = [Text(note, style="bold yellow") for note in provenance_notes(summary.result for summary in summaries)]
-    lines.append(
-        Text(
-            "Accuracy with its 95 % Wilson interval. Latency of one clip at a time: "
-            + ("; ".join(dict.fromkeys(_counts(item) for item in summaries if item.network_s.count)) or NOT_MEASURED)
-            + f". A percentile is claimed from {minimum_queries(0.5)} (p50), {minimum_queries(0.9)} (p90) or"
-            f" {minimum_queries(0.99)} (p99) queries."
-        )
-    )
+    if any(summary.front_end is None for summary in summaries):
+        lines.append(_reading(summaries))
     for summary in summaries:
         where = f"{summary.name} on {summary.result.artifact.target}"
         lines += [Text(f"INVALID, {where}: {reason}") for reason in summary.invalid]
         lines += [Text(f"Not measured, {where}: {reason}") for reason in summary.missing]
     return lines
+
+
+def _reading(summaries: Sequence[Summary]) -> Text:
+    """How to read the table."""
+    return Text(
+        "Accuracy with its 95 % Wilson interval. Latency of one clip at a time: "
+        + ("; ".join(dict.fromkeys(_counts(item) for item in summaries if item.network_s.count)) or NOT_MEASURED)
+        + f". A percentile is claimed from {minimum_queries(0.5)} (p50), {minimum_queries(0.9)} (p90) or"
+        f" {minimum_queries(0.99)} (p99) queries."
+    )

@@ -44,6 +44,8 @@ def _too_little(result: Result) -> Iterator[str]:
 
 def _busy(result: Result) -> Iterator[str]:
     uses = [run.cpu_use for run in result.network if run.cpu_use]
+    if result.front_end is not None:
+        uses += [item.cpu_use for item in result.front_end.rounds if item.cpu_use]
     others = max((use.others_share for use in uses), default=0.0)
     stolen = max((use.stolen_share for use in uses), default=0.0)
     if others > _OTHERS_SHARE:

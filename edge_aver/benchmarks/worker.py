@@ -14,14 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver import runtime
+from edge_aver.benchmarks.clips import media_missing, test_clips
+from edge_aver.benchmarks.front_end import (
+    AgreementAnswer,
+    RoundAnswer,
+    compare_front_ends,
+    time_ours,
+    time_reference,
+)
+from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer, run_fresh, scale_prepare
+from edge_aver.benchmarks.front_end_results import EndToEndQuery
 from edge_aver.benchmarks.machine import cpu_time, cpu_use, process_memory
-from edge_aver.benchmarks.results import ClipPrediction, EndToEndQuery, NetworkRun, without_none
+from edge_aver.benchmarks.request import Request
+from edge_aver.benchmarks.results import ClipPrediction, NetworkRun, without_none
 from edge_aver.bundle import open_artifact
-from edge_aver.corpora.store import ClipRecord, PreparedClip, PreparedStore
+from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
-from edge_aver.files import json_text, sha256_file
-from edge_aver.spec import LABELS
+from edge_aver.files import json_text
+from edge_aver.spec import LABELS, ModelSpec
 
 __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
 
@@ -31,30 +42,6 @@ _CYCLED_CLIPS = 8
 
 Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 """Faces (1, 15, 224, 224, 3) and audio (1, 15, 128) of one clip."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a worker is asked for.
-
-    Attributes:
-        case: `network`, `accuracy` or `end_to_end`.
-        artifact, store: paths of the artifact and of the prepared store of its corpus.
-        threads: CPU threads; None leaves it to the runtime.
-        queries: network queries, or media files brought end to end, at least; unused for accuracy.
-        min_duration_s: seconds the network queries take together, at least.
-        warmup_queries: queries before the first that counts.
-        seed: of the choice and order of clips.
-    """
-
-    case: str
-    artifact: str
-    store: str
-    threads: int | None = None
-    queries: int = 0
-    min_duration_s: float = 0.0
-    warmup_queries: int = 0
-    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +67,7 @@ class EndToEndAnswer:
     not_measured: str | None = None
 
 
-Answer = NetworkAnswer | AccuracyAnswer | EndToEndAnswer
+Answer = NetworkAnswer | AccuracyAnswer | EndToEndAnswer | RoundAnswer | AgreementAnswer | FreshAnswer | ScalingAnswer
 
 
 def main() -> int:
@@ -131,7 +118,7 @@ def _network(request: Request) -> NetworkAnswer:
 
 
 def _feeds(request: Request) -> list[Feed]:
-    store, records = _test_clips(request)
+    store, records = test_clips(_spec(request), Path(request.store))
     chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
     clips = [store.load(record.id) for record in chosen]
     return [(clip.faces[None], clip.audio[None]) for clip in clips]
@@ -153,7 +140,7 @@ def _time_queries(
 
 
 def _accuracy(request: Request) -> AccuracyAnswer:
-    store, records = _test_clips(request)
+    store, records = test_clips(_spec(request), Path(request.store))
     with runtime.load(request.artifact, threads=request.threads) as model:
         predictions = tuple(_predict(model, store.load(record.id)) for record in records)
         return AccuracyAnswer(predictions=predictions, executed_precisions=dict(model.executed_precisions))
@@ -174,11 +161,11 @@ def _predict(model: runtime.Model, clip: PreparedClip) -> ClipPrediction:
 
 
 def _end_to_end(request: Request) -> EndToEndAnswer:
-    _, records = _test_clips(request)
+    _, records = test_clips(_spec(request), Path(request.store))
     # A clip without any face has no label to time.
     records = [record for record in records if record.faces_found]
     chosen = random.Random(request.seed).sample(records, min(request.queries, len(records)))
-    if reason := _media_missing(chosen):
+    if reason := media_missing(chosen):
         return EndToEndAnswer(not_measured=reason)
     with runtime.load(request.artifact, threads=request.threads) as model:
         model.predict(chosen[0].source)
@@ -193,39 +180,19 @@ def _bring_to_label(model: runtime.Model, record: ClipRecord) -> EndToEndQuery:
     return EndToEndQuery(id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s))
 
 
-def _media_missing(records: Sequence[ClipRecord]) -> str | None:
-    """Why these media files cannot be measured; None where all are those that were prepared."""
-    if not records:
-        return "no test clip shows a face"
-    for record in records:
-        if not record.source.is_file():
-            return f"the media file of clip {record.id} is not where it was prepared from"
-        if sha256_file(record.source) != record.source_sha256:
-            return f"the media file of clip {record.id} changed since it was prepared"
-    return None
-
-
-def _test_clips(request: Request) -> tuple[PreparedStore, list[ClipRecord]]:
-    """The store, and the clips of the fold's test actors in it, in the store's order."""
-    spec = open_artifact(Path(request.artifact)).spec
-    store = PreparedStore.open(Path(request.store))
-    if store.corpus != spec.corpus:
-        raise MeasurementError(f"the store holds {store.corpus}, the network was trained on {spec.corpus}")
-    if store.preprocessing != spec.preprocessing:
-        raise MeasurementError("the store was prepared with other constants than the network's; prepare it again")
-    records = [record for record in store.records() if record.actor in spec.test_actors]
-    if not records:
-        raise MeasurementError(
-            f"no prepared {spec.corpus} clip of test actors {', '.join(map(str, spec.test_actors)) or '(none named)'}"
-            f" of fold {spec.fold}; run edge-aver prepare --corpus {spec.corpus}"
-        )
-    return store, records
+def _spec(request: Request) -> ModelSpec:
+    return open_artifact(Path(request.artifact)).spec
 
 
 _CASES: dict[str, Callable[[Request], Answer]] = {
     "network": _network,
     "accuracy": _accuracy,
     "end_to_end": _end_to_end,
+    "ours": time_ours,
+    "reference": time_reference,
+    "front_end_parity": compare_front_ends,
+    "fresh_run": run_fresh,
+    "prepare_scaling": scale_prepare,
 }
 
 if __name__ == "__main__":

@@ -161,7 +161,8 @@ class PacketReader:
             self._failure = error
             raise _damaged(self._source, error) from error
         if packet is not None:
-            self._waiting[packet.stream_index].append(packet)
+            # Not `packet.stream_index`, which is 0 for the empty packet of every track.
+            self._waiting[packet.stream.index].append(packet)
         return packet is not None
 
 

@@ -42,7 +42,12 @@ class DecodedClip:
 
 
 def decode_clip(
-    source: Path | bytes, constants: Preprocessing, *, start_s: float = 0.0, threads: int | None = None
+    source: Path | bytes,
+    constants: Preprocessing,
+    *,
+    start_s: float = 0.0,
+    threads: int | None = None,
+    every_picture: bool = False,
 ) -> DecodedClip:
     """Decode of one window of a clip what its sampled pictures and its speech need; nothing after its end.
 
@@ -54,6 +59,8 @@ def decode_clip(
         constants: window, frame times and sample rate.
         start_s: start of the window, in seconds from the start of the clip.
         threads: of the video decoder; None for as many as it likes.
+        every_picture: decode those too that no sampled one needs, as a plain loop over frames does; what is sampled is
+            the same.
 
     Raises:
         ClipError: not a video, unreadable, truncated or damaged, a track missing or empty, or `start_s` past the end.
@@ -65,7 +72,12 @@ def decode_clip(
         media.seek(container, start_s)
         reader = media.PacketReader(container, (video, audio), source)
         times_s = [start_s + time_s for time_s in constants.frame_times_s()]
-        pictures, video_end_s = _pictures(container, reader, video, times_s, start_s, source, threads)
+        sampling = _sampling(container, video, times_s, source, threads)
+        if every_picture:
+            picked = pick_all(sampling, reader.of(video))
+        else:
+            picked = pick_needed(sampling, reader.of(video)) or _pick_all(source, times_s, start_s, threads)
+        pictures, video_end_s = _pictures(container, sampling, picked, start_s)
         speech, audio_end_s = _speech(container, audio, reader.of(audio), source, constants, start_s)
     end_s = max(video_end_s, audio_end_s)
     if end_s <= 0:
@@ -85,21 +97,13 @@ def probe_duration_s(source: Path | bytes) -> float:
 
 
 def _pictures(
-    container: InputContainer,
-    reader: media.PacketReader,
-    track: VideoStream,
-    times_s: Sequence[float],
-    start_s: float,
-    source: Path | bytes,
-    threads: int | None,
+    container: InputContainer, sampling: Sampling, picked: Picked, start_s: float
 ) -> tuple[tuple[Picture | None, ...], float]:
     """The sampled pictures of the window, and how far the video could be decoded."""
-    sampling = _sampling(container, track, times_s, source, threads)
-    picked = pick_needed(sampling, reader.of(track)) or _pick_all(source, times_s, start_s, threads)
-    frames, end_s = picked
+    (frames, end_s), track, source = picked, sampling.track, sampling.source
     if end_s is None and not media.track_end_s(container, track) and start_s == 0:
         raise ClipError(f"{media.describe_source(source)}: zero seconds of video: no picture could be decoded")
-    _check_complete(source, "its video", end_s or 0.0, min(media.track_end_s(container, track), times_s[-1]))
+    _check_complete(source, "its video", end_s or 0.0, min(media.track_end_s(container, track), sampling.times_s[-1]))
     return tuple(None if frame is None else Picture.from_frame(frame) for frame in frames), end_s or 0.0
 
 

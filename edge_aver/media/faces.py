@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_aver.media.picture import Each, Picture
+from edge_aver.media.picture import Picture
 from edge_aver.spec import Preprocessing
 
 __all__ = ["FaceDetector", "crop_face", "crop_faces", "square_box"]
@@ -25,7 +25,7 @@ class FaceDetector(Protocol):
 
 
 def crop_faces(
-    pictures: Sequence[Picture | None], detector: FaceDetector, constants: Preprocessing, *, each: Each = map
+    pictures: Sequence[Picture | None], detector: FaceDetector, constants: Preprocessing
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Each picture's own face, black where it shows none.
 
@@ -33,7 +33,6 @@ def crop_faces(
         pictures: of one clip; None where the clip shows nothing.
         detector: what finds the faces.
         constants: of the clip contract.
-        each: does what `map` does, perhaps in several threads.
 
     Returns:
         faces (N, 224, 224, 3) uint8 RGB, and face_found (N,) bool.
@@ -43,10 +42,9 @@ def crop_faces(
     found = np.zeros(len(pictures), dtype=np.bool_)
     shown = [(i, picture) for i, picture in enumerate(pictures) if picture is not None]
     boxes = detector.detect([picture for _, picture in shown])
-    seen = [(i, picture, box) for (i, picture), box in zip(shown, boxes, strict=True) if box is not None]
-    crops = each(lambda item: crop_face(item[1], square_box(item[2]), side), seen)
-    for (i, _, _), face in zip(seen, crops, strict=True):
-        faces[i], found[i] = face, True
+    for (i, picture), box in zip(shown, boxes, strict=True):
+        if box is not None:
+            faces[i], found[i] = crop_face(picture, square_box(box), side), True
     return faces, found
 
 

@@ -7,7 +7,6 @@ from edge_aver.media.audio import segments
 from edge_aver.media.clip import ClipTensors
 from edge_aver.media.decode import decode_clip
 from edge_aver.media.faces import FaceDetector, crop_faces
-from edge_aver.media.picture import Each
 from edge_aver.media.speech import speech_steps
 from edge_aver.spec import Preprocessing
 
@@ -21,23 +20,19 @@ class FastFrontEnd:
         constants: of the clip contract.
         detector: what finds the faces.
         threads: of the video decoder; None for as many as it likes.
-        each: does what `map` does, perhaps in several threads.
     """
 
-    def __init__(
-        self, constants: Preprocessing, detector: FaceDetector, *, threads: int | None = None, each: Each = map
-    ) -> None:
+    def __init__(self, constants: Preprocessing, detector: FaceDetector, *, threads: int | None = None) -> None:
         self._constants = constants
         self._detector = detector
         self._threads = threads
-        self._each = each
 
     def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
         """Tensors of the window that starts at `start_s`; ClipError for a file that cannot become a clip."""
         began = time.perf_counter()
         clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads)
         decoded = time.perf_counter()
-        faces, face_found = crop_faces(clip.pictures, self._detector, self._constants, each=self._each)
+        faces, face_found = crop_faces(clip.pictures, self._detector, self._constants)
         seen = time.perf_counter()
         audio = segments(speech_steps(clip.speech, self._constants), self._constants)
         heard = time.perf_counter()

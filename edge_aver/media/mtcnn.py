@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.media.boxes import clipped, refined, squared, suppressed
-from edge_aver.media.picture import Each, Picture
+from edge_aver.media.picture import Picture
 from edge_aver.media.pyramid import STRIDE_PX, Stage, search_stages
 
 __all__ = ["Mtcnn", "MtcnnNetworks"]
@@ -107,12 +107,10 @@ class Mtcnn:
 
     Args:
         networks: that it runs.
-        each: does what `map` does, perhaps in several threads.
     """
 
-    def __init__(self, networks: MtcnnNetworks, *, each: Each = map) -> None:
+    def __init__(self, networks: MtcnnNetworks) -> None:
         self._networks = networks
-        self._each = each
 
     def detect(self, pictures: Sequence[Picture]) -> list[Array | None]:
         """Find the most probable face of each picture.
@@ -157,7 +155,7 @@ class Mtcnn:
         for stage in stages:
             pending = pending[found.probability[pending] < _SURE]
             for some in _groups(pending, stage):
-                images = self._images(pictures, some, stage)
+                images = _images(pictures, some, stage)
                 found.offer(self._cascade(stage, images), some, stage)
 
     def _follow(
@@ -172,13 +170,8 @@ class Mtcnn:
             chosen = [i for i, key in enumerate(nearest) if found.stages[key] is stage]
             for some in _groups(np.array(chosen), stage) if stage else ():
                 places = np.stack([found.places[key] for key in nearest[some]])
-                images = self._images(pictures, others[some], stage)
+                images = _images(pictures, others[some], stage)
                 found.offer(self._looked_at(stage, images, places), others[some], stage)
-
-    def _images(
-        self, pictures: Sequence[Picture], indices: npt.NDArray[np.intp], stage: Stage
-    ) -> npt.NDArray[np.uint8]:
-        return np.stack(list(self._each(lambda i: pictures[i].scaled(*stage.image), indices)))
 
     def _looked_at(self, stage: Stage, images: npt.NDArray[np.uint8], places: Array) -> _Candidates:
         """What R-Net and O-Net make of one place (N, 4) in each image (N, height, width, 3)."""
@@ -241,6 +234,10 @@ def _groups(indices: npt.NDArray[np.intp], stage: Stage) -> Iterator[npt.NDArray
     """As many pictures at a time as `_PIXELS` allows."""
     size = max(1, _PIXELS // stage.pixels)
     return (indices[at : at + size] for at in range(0, len(indices), size))
+
+
+def _images(pictures: Sequence[Picture], indices: npt.NDArray[np.intp], stage: Stage) -> npt.NDArray[np.uint8]:
+    return np.stack([pictures[i].scaled(*stage.image) for i in indices])
 
 
 def _planes(images: npt.NDArray[np.uint8]) -> Array:

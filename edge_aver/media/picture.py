@@ -1,17 +1,15 @@
 """One decoded picture, in the pixel format of its codec until somebody asks for colours, and always upright."""
 
 import threading
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-__all__ = ["Each", "Picture"]
+__all__ = ["Picture"]
 
 _CHROMA_ROWS = {"yuv420p": 2, "yuvj420p": 2, "yuv422p": 1, "yuvj422p": 1}
 """Rows of luma to one of chroma, in the pixel formats a region can be cut out of; across it is always 2."""
@@ -23,16 +21,6 @@ _TAIL_PX = 16
 """The last columns of a row may be converted by scalar code, which rounds otherwise: never those of a region."""
 
 Box = tuple[int, int, int, int]
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-class Each(Protocol):
-    """Does one thing for each of many, as `map` does, perhaps in several threads."""
-
-    def __call__(self, do: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
-        """The results, in the order of the items."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

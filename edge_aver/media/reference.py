@@ -28,9 +28,15 @@ _SMALLEST_SIDE_PX = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ReferencePlan:
-    """The reference front end; `threads` of None leaves PyTorch's own choice."""
+    """The reference front end.
+
+    Attributes:
+        name: what a prepared store records.
+        batch: pictures that pass MTCNN together; None for all of one size.
+    """
 
     name: str = "reference"
+    batch: int | None = _BATCH
 
     def load(self, constants: Preprocessing, threads: int | None) -> "ReferenceFrontEnd":
         """Load it.
@@ -38,7 +44,7 @@ class ReferencePlan:
         Raises:
             MissingLibraryError: facenet-pytorch or librosa is not installed.
         """
-        detector = MtcnnDetector(threads=threads)
+        detector = MtcnnDetector(threads=threads, batch=self.batch)
         # librosa compiles on first use: here, where no stage is timed.
         librosa_steps(np.zeros(constants.sample_rate_hz, dtype=np.float32), constants)
         return ReferenceFrontEnd(constants, detector, threads=threads)
@@ -61,7 +67,7 @@ class ReferenceFrontEnd:
     def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
         """Tensors of the window that starts at `start_s`; ClipError for a file that cannot become a clip."""
         began = time.perf_counter()
-        clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads)
+        clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads, every_picture=True)
         decoded = time.perf_counter()
         faces, face_found = crop_faces(clip.pictures, self._detector, self._constants)
         seen = time.perf_counter()
@@ -76,12 +82,13 @@ class MtcnnDetector:
 
     Args:
         threads: of PyTorch in this whole process; None leaves its choice.
+        batch: pictures that pass MTCNN together; None for all of one size.
 
     Raises:
         MissingLibraryError: facenet-pytorch is not installed.
     """
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, batch: int | None = _BATCH) -> None:
         try:
             import torch
             from facenet_pytorch import MTCNN
@@ -89,13 +96,14 @@ class MtcnnDetector:
             raise MissingLibraryError("facenet_pytorch", "reference", "the reference front end") from error
         if threads is not None:
             torch.set_num_threads(threads)
+        self._batch = batch
         self._mtcnn = MTCNN(device=torch.device("cpu")).eval()
 
     def detect(self, pictures: Sequence[Picture]) -> list[npt.NDArray[np.float32] | None]:
         """The most probable face of each picture as (left, top, right, bottom), or None; sizes may differ."""
         images = [picture.rgb() for picture in pictures]
         boxes: list[npt.NDArray[np.float32] | None] = [None] * len(images)
-        for indices in _batches(images):
+        for indices in _batches(images, self._batch):
             found, probabilities = self._mtcnn.detect([images[i] for i in indices])
             for i, candidates, scores in zip(indices, found, probabilities, strict=True):
                 if candidates is not None:
@@ -103,10 +111,11 @@ class MtcnnDetector:
         return boxes
 
 
-def _batches(images: Sequence[npt.NDArray[np.uint8]]) -> list[list[int]]:
+def _batches(images: Sequence[npt.NDArray[np.uint8]], batch: int | None) -> list[list[int]]:
     """Indices of images of one size that may pass the network together."""
     by_size: dict[tuple[int, ...], list[int]] = {}
     for i, image in enumerate(images):
         if min(image.shape[:2]) >= _SMALLEST_SIDE_PX:
             by_size.setdefault(image.shape, []).append(i)
-    return [group[at : at + _BATCH] for group in by_size.values() for at in range(0, len(group), _BATCH)]
+    size = batch or max(1, len(images))
+    return [group[at : at + size] for group in by_size.values() for at in range(0, len(group), size)]

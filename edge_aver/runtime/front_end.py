@@ -1,7 +1,5 @@
 """The front end of an artifact: its face detector opened in the runtime that the target has."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +33,15 @@ class FastPlan:
             ArtifactError: there is no detector, or it was changed.
             MissingLibraryError: the runtime is not installed.
         """
+        return FastFrontEnd(constants, self.load_detector(threads), threads=threads)
+
+    def load_detector(self, threads: int | None) -> Mtcnn:
+        """Open the detector's networks alone; raises as `load`."""
         detector, runtime = open_detector(self.detector), runtime_module(self.runtime)
         pnet, rnet, onet = (
             runtime.open_runner(detector.network(name), threads=threads).infer for name in ("pnet", "rnet", "onet")
         )
-        # FFmpeg and numpy let other threads run while they work on a picture.
-        each = map if threads == 1 else ThreadPoolExecutor(threads or os.cpu_count(), "edge-aver-picture").map
-        detector_of_clip = Mtcnn(MtcnnNetworks(pnet=pnet, rnet=rnet, onet=onet), each=each)
-        return FastFrontEnd(constants, detector_of_clip, threads=threads, each=each)
+        return Mtcnn(MtcnnNetworks(pnet=pnet, rnet=rnet, onet=onet))
 
 
 def fast_plan(folder: Path, runtime: str | None = None) -> FastPlan:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from measured_front_ends import sample_front_end
 
+from edge_aver.benchmarks.front_end_results import EndToEndQuery, FrontEndMeasurements
 from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
-from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, EndToEndQuery, NetworkRun, Result
+from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, NetworkRun, Result
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.bundle import Artifact, FileEntry, open_artifact, write_artifact
 from edge_aver.corpora.ravdess import SourceClip
@@ -68,6 +70,23 @@ def sample_result(
         "end_to_end": tuple(_query(chance, index, scale) for index in range(12)),
     }
     return Result(**(values | changes))
+
+
+@pytest.fixture
+def front_end() -> FrontEndMeasurements:
+    """Three clips: every figure keeps the limits of suite end-to-end."""
+    return sample_front_end()
+
+
+@pytest.fixture
+def front_end_result() -> Callable[[FrontEndMeasurements], Result]:
+    """Build a VALID result of suite end-to-end."""
+
+    def build(measured: FrontEndMeasurements) -> Result:
+        nothing: dict[str, Any] = {"network": (), "predictions": (), "end_to_end": (), "executed_precisions": {}}
+        return sample_result(suite=load_suite("end-to-end"), front_end=measured, **nothing)
+
+    return build
 
 
 def _network_run(chance: random.Random, scale: float) -> NetworkRun:

@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from media_files import numbered, tone, write_media
 
 from edge_aver.benchmarks import measure
 from edge_aver.benchmarks.measure import run_benchmark
 from edge_aver.benchmarks.results import Result, latest_results
-from edge_aver.benchmarks.suites import Suite
+from edge_aver.benchmarks.suites import Suite, load_suite
 from edge_aver.benchmarks.summary import summarize
 from edge_aver.bundle import Artifact
 from edge_aver.errors import ArtifactError, CorpusError, MeasurementError
+from edge_aver.files import sha256_file
 
 _SUITE = Suite(
     name="tiny",
@@ -111,13 +113,95 @@ def test_a_bad_worker_is_a_gap_with_its_reason(
     assert latest_results(tmp_path) == (result,)
 
 
-def test_cases_of_all_artifacts_are_interleaved_in_seeded_order() -> None:
-    cases = measure._interleaved(3, _SUITE)
-    assert len(cases) == len(set(cases)) == 3 * 4
-    assert cases == measure._interleaved(3, _SUITE)
-    assert cases != measure._interleaved(3, replace(_SUITE, seed=2))
-    order = [case.artifact for case in cases]
-    assert order != sorted(order)
+_ANSWERING = """
+import json, sys
+request = json.load(sys.stdin)
+clips = [clip["id"] for clip in request.get("media", [])]
+query = lambda clip: {"id": clip, "prediction": "sad", "total_s": 1.0, "stages_s": {"faces": 0.5}}
+def rounds(*stacks):
+    return {"rounds": [{"stack": s, "queries": list(map(query, clips)), "refused": {}} for s in stacks]}
+print(json.dumps({
+    "ours": rounds("ours"),
+    "reference": rounds("reference_together", "reference_singly"),
+    "front_end_parity": {"not_measured": "needs facenet_pytorch"},
+    "fresh_run": {"run": {"id": "".join(clips), "wall_s": 1.5, "modules": ["numpy"]}},
+    "prepare_scaling": {"runs": [{"workers": 1, "clips": request["queries"], "wall_s": 2.0}]},
+}[request["case"]]))
+"""
+"""A worker that measures nothing."""
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    (tmp_path / "media").mkdir()
+    for name in ("one", "two"):
+        path = tmp_path / "media" / f"{name}.mp4"
+        write_media(path, pictures=[numbered(index) for index in range(3)], sound=tone(0.2))
+    return tmp_path / "media"
+
+
+def _measure_front_end(tiny: tuple[Artifact, Path], media: Path, folder: Path, *, checkpoint: bool) -> Result:
+    artifact = tiny[0]
+    (folder / "checkpoints").mkdir()
+    if checkpoint:
+        path = folder / "checkpoints" / "net.safetensors"
+        path.write_bytes(b"weights")
+        spec = replace(artifact.spec, checkpoint_sha256=sha256_file(path))
+        artifact = replace(artifact, spec=spec)
+    (result,) = run_benchmark(
+        [artifact],
+        lambda _: tiny[1],
+        load_suite("end-to-end"),
+        results=folder / "results",
+        data=[media],
+        checkpoints=folder / "checkpoints",
+    )
+    assert latest_results(folder / "results") == (result,)
+    return result
+
+
+def test_a_front_end_is_put_together_from_its_processes(
+    tiny: tuple[Artifact, Path], media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_command", lambda: [sys.executable, "-c", _ANSWERING])
+    result = _measure_front_end(tiny, media, tmp_path, checkpoint=True)
+    measured = result.front_end
+    assert measured is not None
+    assert measured.given
+    assert [clip.id for clip in measured.clips] == ["one", "two"]
+    stacks = [item.stack for item in measured.rounds]
+    assert sorted(stacks) == 3 * ["ours"] + 3 * ["reference_singly"] + 3 * ["reference_together"]
+    assert sorted(run.id for run in measured.fresh_runs) == ["one"] * 3 + ["two"] * 2
+    assert [run.clips for run in measured.prepare_runs] == [40]
+    assert [(gap.case, gap.reason, gap.failed) for gap in result.gaps] == [
+        ("front_end_parity", "needs facenet_pytorch", False)
+    ]
+    assert (result.network, result.predictions, result.end_to_end) == ((), (), ())
+    assert summarize(result).invalid == ()
+
+
+def test_without_the_checkpoint_the_reference_is_not_measured(
+    tiny: tuple[Artifact, Path], media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_command", lambda: [sys.executable, "-c", _ANSWERING])
+    result = _measure_front_end(tiny, media, tmp_path, checkpoint=False)
+    assert result.front_end is not None
+    assert {item.stack for item in result.front_end.rounds} == {"ours"}
+    (reason,) = [gap.reason for gap in result.gaps if gap.case == "reference"]
+    assert "checkpoint" in reason
+    assert summarize(result).invalid == ()
+
+
+def test_a_worker_that_is_stopped_takes_its_own_workers_along(
+    tiny: tuple[Artifact, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, sys.argv[1]])"
+    monkeypatch.setattr(measure, "_command", lambda: [sys.executable, "-c", code, str(tmp_path / "pid")])
+    suite = replace(_SUITE, processes=1, timeout_s=1.5)
+    run_benchmark([tiny[0]], lambda _: tiny[1], suite, results=tmp_path / "results")
+    pid = int((tmp_path / "pid").read_text())
+    _wait(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:

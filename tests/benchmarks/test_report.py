@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_aver.benchmarks import plots
+from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.report import write_report
 from edge_aver.benchmarks.results import Gap, Result
 from edge_aver.errors import ArtifactError, MissingLibraryError
@@ -109,6 +110,38 @@ def test_figures_stand_in_the_page(page: _Page) -> None:
         *("SQNR ≥ 15.0, agreement ≥ 0.95", "Some Processor @ 2.60GHz", "avx2 avx512_vnni", "ab" * 32),
     ):
         assert part in text
+
+
+def test_a_front_end_has_its_own_section(
+    make_result: Callable[..., Result],
+    front_end: FrontEndMeasurements,
+    front_end_result: Callable[[FrontEndMeasurements], Result],
+    tmp_path: Path,
+) -> None:
+    slow = tuple(replace(run, wall_s=2.5) for run in front_end.fresh_runs)
+    missed = front_end_result(replace(front_end, fresh_runs=slow, given=True))
+    html = write_report([make_result(), missed], tmp_path / "report.html").read_text(encoding="utf-8")
+    page = _Page(html)
+    text = " ".join(page.text.split())
+    for part in (
+        *("11.8", "over 3 clips", "reference, frame by frame", "2.50", "No accuracy is claimed"),
+        *("1280 x 720 pixels", "median of 2.50 to 2.50, 3 runs"),
+    ):
+        assert part in text
+    assert html.count('<span class="invalid">FAIL</span>') == 1
+    assert html.count('<span class="valid">PASS</span>') == 11
+    assert {"front-end", "glance", "provenance"} <= set(page.values("id"))
+    assert text.count("52 of 64") == 1
+
+
+def test_front_ends_alone_leave_the_sections_of_networks_out(
+    front_end: FrontEndMeasurements, front_end_result: Callable[[FrontEndMeasurements], Result], tmp_path: Path
+) -> None:
+    page = _Page(write_report([front_end_result(front_end)], tmp_path / "report.html").read_text(encoding="utf-8"))
+    ids = set(page.values("id"))
+    assert {"front-end", "provenance", "method"} <= ids
+    assert not {"glance", "accuracy", "latency"} & ids
+    assert {value[1:] for value in page.values("href") if value.startswith("#")} <= ids
 
 
 def test_names_are_escaped(make_result: Callable[..., Result], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.results import Result, latest_results, read_result, write_result
 from edge_aver.errors import ArtifactError
 
@@ -16,6 +17,45 @@ def test_a_result_survives_the_round_trip(tmp_path: Path, make_result: Callable[
     assert path == tmp_path / "openvino-cpu" / "aver-sa-synthetic-fold1-int8.openvino-20261123T031800.123Z.json"
     assert read_result(path) == result
     assert json.loads(path.read_text())["schema_version"] == 1
+
+
+def test_a_front_end_survives_the_round_trip(
+    tmp_path: Path, front_end: FrontEndMeasurements, front_end_result: Callable[[FrontEndMeasurements], Result]
+) -> None:
+    result = front_end_result(front_end)
+    assert read_result(write_result(result, tmp_path)) == result
+
+
+def test_a_suite_without_a_front_end_writes_what_it_always_wrote(
+    tmp_path: Path, make_result: Callable[..., Result]
+) -> None:
+    table = json.loads(write_result(make_result(), tmp_path).read_text())
+    assert "front_end" not in table
+    assert set(table["suite"]) == {
+        *("name", "network_queries", "min_duration_s", "processes"),
+        *("warmup_queries", "end_to_end_clips", "timeout_s", "seed"),
+    }
+
+
+def test_a_clock_that_jumped_is_noticed_in_a_front_end_too(
+    tmp_path: Path, front_end: FrontEndMeasurements, front_end_result: Callable[[FrontEndMeasurements], Result]
+) -> None:
+    run = replace(front_end.fresh_runs[0], wall_s=-1.0)
+    path = write_result(front_end_result(replace(front_end, fresh_runs=(run,))), tmp_path)
+    with pytest.raises(ArtifactError, match="did a clock jump"):
+        read_result(path)
+
+
+def test_a_front_end_stands_beside_the_newest_of_other_suites(
+    tmp_path: Path,
+    make_result: Callable[..., Result],
+    front_end: FrontEndMeasurements,
+    front_end_result: Callable[[FrontEndMeasurements], Result],
+) -> None:
+    whole = replace(front_end_result(front_end), started_utc="2026-11-25T03:18:00.123Z")
+    for result in (make_result(), whole):
+        write_result(result, tmp_path)
+    assert {result.suite.name for result in latest_results(tmp_path)} == {"smoke", "end-to-end"}
 
 
 def test_values_the_kernel_did_not_tell_survive_the_round_trip(

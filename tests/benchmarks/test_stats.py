@@ -3,7 +3,7 @@ from statistics import NormalDist
 
 import pytest
 
-from edge_aver.benchmarks.stats import minimum_queries, percentile, percentiles, wilson_interval
+from edge_aver.benchmarks.stats import bootstrap_mean, minimum_queries, percentile, percentiles, wilson_interval
 
 
 # Bounds from scipy.stats.binomtest(...).proportion_ci(method="wilson").
@@ -91,3 +91,37 @@ def test_too_few_values_claim_no_percentile() -> None:
 def test_normal_quantiles_are_those_documented() -> None:
     assert NormalDist().inv_cdf(0.975) == pytest.approx(1.959964, abs=1e-6)
     assert NormalDist().inv_cdf(0.99) == pytest.approx(2.326348, abs=1e-6)
+
+
+def test_a_bootstrap_interval_holds_its_mean_and_narrows_with_more_clips() -> None:
+    chance = random.Random(4)
+    few = [chance.lognormvariate(2, 0.3) for _ in range(10)]
+    many = [chance.lognormvariate(2, 0.3) for _ in range(200)]
+    widths = []
+    for values in (few, many):
+        estimate = bootstrap_mean(values)
+        assert estimate.interval.low < estimate.value < estimate.interval.high
+        assert estimate.count == len(values)
+        widths.append(estimate.interval.high - estimate.interval.low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_a_bootstrap_interval_covers_as_often_as_it_says() -> None:
+    chance = random.Random(5)
+    hits = 0
+    for _ in range(60):
+        interval = bootstrap_mean([chance.lognormvariate(1, 0.4) for _ in range(25)]).interval
+        hits += interval.low <= 2.718281828 <= interval.high
+    assert 50 <= hits <= 60
+
+
+def test_a_ratio_and_its_inverse_tell_the_same() -> None:
+    values = [2.0, 3.0, 8.0]
+    estimate, inverse = bootstrap_mean(values), bootstrap_mean([1 / value for value in values])
+    assert estimate.value == pytest.approx(1 / inverse.value) == pytest.approx(48 ** (1 / 3))
+    assert bootstrap_mean(values) == estimate
+
+
+def test_one_clip_has_no_width() -> None:
+    estimate = bootstrap_mean([4.0])
+    assert (estimate.value, estimate.interval.low, estimate.interval.high) == pytest.approx((4.0, 4.0, 4.0))

@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.results import Gap, Result
 from edge_aver.benchmarks.tables import print_results
 
@@ -42,3 +44,43 @@ def test_a_failed_artifact_is_a_row_with_its_reason(make_result: Callable[..., R
 
 def test_markup_in_names_is_shown_as_it_stands(make_result: Callable[..., Result]) -> None:
     assert "sa [red]x" in _printed(make_result("[red]x"))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_front_end_is_printed_with_its_limits(
+    front_end: FrontEndMeasurements, front_end_result: Callable[[FrontEndMeasurements], Result], width: int
+) -> None:
+    text = _printed(front_end_result(replace(front_end, given=True)), width=width)
+    flat = " ".join(text.split())
+    for part in (
+        *("sa int8 on openvino-cpu VALID", "3 media files given by hand (1280 x 720 pixels)", "11.8", "≥ 8", "≥ 25"),
+        *("≤ 1.4", "≤ 0.15", "none", "200", "≤ 300", "≥ 99", "≥ 0.93", "≥ 0.85", "3 of 3 clips"),
+        *("No accuracy is claimed", "say nothing about people"),
+    ):
+        assert part in flat
+    assert flat.count("PASS") == 12
+    assert "FAIL" not in flat
+    assert "Accuracy with its 95 % Wilson interval" not in flat
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_a_missed_limit_and_a_missing_figure_are_seen(
+    front_end: FrontEndMeasurements, front_end_result: Callable[[FrontEndMeasurements], Result]
+) -> None:
+    slow = tuple(replace(run, wall_s=2.5) for run in front_end.fresh_runs)
+    gaps = (Gap(case="reference", reason="the checkpoint is not in the workspace", failed=False),)
+    ours = tuple(item for item in front_end.rounds if item.stack == "ours")
+    result = front_end_result(replace(front_end, fresh_runs=slow, rounds=ours))
+    text = " ".join(_printed(replace(result, gaps=gaps), width=120).split())
+    assert (text.count("FAIL"), text.count("PASS")) == (1, 9)
+    assert "Not measured, sa int8 on openvino-cpu: reference: the checkpoint is not in the workspace" in text
+
+
+def test_both_kinds_of_suite_are_printed_together(
+    make_result: Callable[..., Result],
+    front_end: FrontEndMeasurements,
+    front_end_result: Callable[[FrontEndMeasurements], Result],
+) -> None:
+    text = " ".join(_printed(make_result(), front_end_result(front_end), width=120).split())
+    assert "52/64 clips" in text
+    assert text.count("PASS") == 12

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.machine import CpuUse
 from edge_aver.benchmarks.results import Gap, Result
 from edge_aver.benchmarks.summary import summarize
@@ -37,6 +38,16 @@ def test_a_busy_machine_is_named(make_result: Callable[..., Result], use: CpuUse
     result = make_result()
     runs = (result.network[0], replace(result.network[1], cpu_use=use))
     assert reason in invalid_reasons(replace(result, network=runs))[0]
+
+
+def test_a_machine_that_was_busy_in_one_round_of_a_stack_is_named(
+    front_end: FrontEndMeasurements, front_end_result: Callable[[FrontEndMeasurements], Result]
+) -> None:
+    assert invalid_reasons(front_end_result(front_end)) == ()
+    busy = replace(front_end.rounds[4], cpu_use=CpuUse(others_share=0.25, stolen_share=0.0))
+    rounds = (*front_end.rounds[:4], busy, *front_end.rounds[5:])
+    (reason,) = invalid_reasons(front_end_result(replace(front_end, rounds=rounds)))
+    assert "other processes used 25%" in reason
 
 
 def test_a_failure_is_invalid_and_what_could_not_be_measured_is_missing(make_result: Callable[..., Result]) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from edge_aver import runtime
-from edge_aver.benchmarks import worker
-from edge_aver.benchmarks.worker import AccuracyAnswer, EndToEndAnswer, NetworkAnswer, Request, perform
+from edge_aver.benchmarks import clips
+from edge_aver.benchmarks.request import Request
+from edge_aver.benchmarks.worker import AccuracyAnswer, EndToEndAnswer, NetworkAnswer, perform
 from edge_aver.bundle import Artifact
 from edge_aver.errors import CorpusError, MeasurementError
 from edge_aver.spec import LABELS
@@ -77,7 +78,7 @@ def test_media_that_are_not_at_hand_are_not_measured(
     if change == "remove":
         monkeypatch.setattr(Path, "is_file", lambda path: path.suffix != ".mp4" and path.exists())
     else:
-        monkeypatch.setattr(worker, "sha256_file", lambda _: "0" * 64)
+        monkeypatch.setattr(clips, "sha256_file", lambda _: "0" * 64)
     answer = perform(_request(tiny, "end_to_end", queries=4))
     assert isinstance(answer, EndToEndAnswer)
     assert answer.queries == ()

@@ -52,6 +52,17 @@ def test_takes_times_not_indices_where_the_frame_rate_varies(tmp_path):
     assert [ticks[number] for number in taken] != taken
 
 
+@pytest.mark.parametrize("seconds", [1.5, 4.0])
+def test_decoding_every_picture_samples_the_same(tmp_path, seconds):
+    """Also where the window holds the whole file, so that both tracks are read to their ends."""
+    path = clip_of(tmp_path / "clip.mp4", seconds, b_frames=3, key_every=12)
+
+    lazy, plain = (decode_clip(path, CONSTANTS, every_picture=every) for every in (False, True))
+
+    assert numbers(lazy) == numbers(plain)
+    np.testing.assert_array_equal(lazy.speech, plain.speech)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 @pytest.mark.parametrize("start_s", [0.0, 1.31, 2.4])
 def test_a_window_that_starts_later_is_on_the_same_clock(tmp_path, suffix, start_s):

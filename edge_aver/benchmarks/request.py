@@ -1,0 +1,53 @@
+"""What a worker process is asked for."""
+
+from dataclasses import dataclass
+
+__all__ = ["MediaClip", "Request"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaClip:
+    """A media file to measure on.
+
+    Attributes:
+        id: names it within one run.
+        path: where it lies; results never tell.
+        width_px, height_px: of its pictures.
+        sha256: of its bytes.
+    """
+
+    id: str
+    path: str
+    width_px: int
+    height_px: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a worker is asked for.
+
+    Attributes:
+        case: one of the worker's cases: `network`, `accuracy`, `end_to_end`, or one of the front end's.
+        artifact, store: paths of the artifact and of the prepared store of its corpus.
+        threads: CPU threads; None leaves it to the runtime.
+        queries: network queries, media files brought end to end, or clips prepared, at least; unused for accuracy.
+        min_duration_s: seconds the network queries take together, at least.
+        warmup_queries: queries before the first that counts.
+        rounds: how often a case does all its work, where it does it more than once.
+        seed: of the choice and order of clips.
+        media: files that the front end's cases measure on.
+        checkpoint: path of the network as PyTorch has it; None where it is not at hand or not needed.
+    """
+
+    case: str
+    artifact: str
+    store: str
+    threads: int | None = None
+    queries: int = 0
+    min_duration_s: float = 0.0
+    warmup_queries: int = 0
+    rounds: int = 1
+    seed: int = 0
+    media: tuple[MediaClip, ...] = ()
+    checkpoint: str | None = None
