@@ -262,7 +262,9 @@ def run(
     if artifact and (target or precision or arch):
         raise typer.BadParameter("--artifact says which one: leave out --target, --precision and --arch")
     from edge_aver.runtime import load, newest
+    from edge_aver.runtime.memory import share_one_heap
 
+    share_one_heap()
     path = artifact or newest(
         Workspace(root=workspace).artifacts, architecture=arch, precision=precision, target=target
     )

@@ -28,7 +28,7 @@ _KEY_EVERY = 5
 _BEST = 4
 """Candidates of a picture that O-Net looks at, those that R-Net finds most probable: the others are the same face."""
 
-_PIXELS = 2_000_000
+_PIXELS = 1_000_000
 """Of images and pyramids that are searched together: bounds the memory of P-Net, which holds ten floats a pixel."""
 
 _ROWS = 16
