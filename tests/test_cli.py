@@ -17,6 +17,7 @@ from runtime_models import tiny_artifact
 
 from edge_aver import cli
 from edge_aver.corpora.synthetic import write_clip
+from edge_aver.export.detector import ensure_detector
 from edge_aver.models.checkpoint import save_checkpoint
 from edge_aver.models.network import build_network
 from edge_aver.spec import ModelSpec
@@ -41,6 +42,7 @@ def edge_aver(tmp_path, capsys, monkeypatch):
 def artifact(tmp_path):
     folder = tmp_path / "workspace" / "artifacts"
     folder.mkdir(parents=True)
+    ensure_detector(folder)
     return tiny_artifact(folder, target="onnxruntime-cpu")
 
 

@@ -13,7 +13,6 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_aver.bundle import DETECTOR_FOLDER, open_detector, write_detector
-from edge_aver.console import say
 from edge_aver.errors import ArtifactError, MissingLibraryError
 
 __all__ = ["ensure_detector", "export_detector"]
@@ -89,7 +88,6 @@ def ensure_detector(folder: Path) -> None:
         open_detector(path)
     except ArtifactError:
         export_detector(path)
-        say(f"Exported the face detector to {path}")
 
 
 def export_detector(path: Path) -> None:
