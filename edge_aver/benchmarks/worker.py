@@ -17,6 +17,7 @@ from edge_aver import runtime
 from edge_aver.benchmarks.machine import cpu_time, cpu_use, process_memory
 from edge_aver.benchmarks.results import ClipPrediction, EndToEndQuery, NetworkRun, without_none
 from edge_aver.bundle import open_artifact
+from edge_aver.corpora.composite import CORPUS as COMPOSITE
 from edge_aver.corpora.store import ClipRecord, PreparedClip, PreparedStore
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
@@ -174,11 +175,11 @@ def _predict(model: runtime.Model, clip: PreparedClip) -> ClipPrediction:
 
 
 def _end_to_end(request: Request) -> EndToEndAnswer:
-    _, records = _test_clips(request)
+    store, records = _test_clips(request)
     # A clip without any face has no label to time.
     records = [record for record in records if record.faces_found]
     chosen = random.Random(request.seed).sample(records, min(request.queries, len(records)))
-    if reason := _media_missing(chosen):
+    if reason := _media_missing(store.corpus, chosen):
         return EndToEndAnswer(not_measured=reason)
     with runtime.load(request.artifact, threads=request.threads) as model:
         model.predict(chosen[0].source)
@@ -193,8 +194,10 @@ def _bring_to_label(model: runtime.Model, record: ClipRecord) -> EndToEndQuery:
     return EndToEndQuery(id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s))
 
 
-def _media_missing(records: Sequence[ClipRecord]) -> str | None:
+def _media_missing(corpus: str, records: Sequence[ClipRecord]) -> str | None:
     """Why these media files cannot be measured; None where all are those that were prepared."""
+    if corpus == COMPOSITE:
+        return "composite clips have no media file: each was put together from a recording and a face"
     if not records:
         return "no test clip shows a face"
     for record in records:
