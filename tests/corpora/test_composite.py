@@ -162,6 +162,15 @@ def test_further_draws_add_clips_of_other_faces_to_the_same_actors(speech, faces
     assert (actors["03-01-07-01-01-01-01.2"], actors["03-01-07-01-01-01-02.2"]) == (1, 2)
 
 
+def test_no_recording_gets_a_face_twice_though_others_of_its_actor_do(faces, tmp_path):
+    folder = write_recordings(tmp_path / "speech", actors=(1,), emotions=(6,), repetitions=(1, 2))
+    with open_faces(faces) as archive:
+        makers = deal_faces(find_recordings(folder)[0], archive, 2)
+    first, second, first_again, second_again = (maker.face for maker in makers)
+    assert len({first, second}) == 2
+    assert (first_again, second_again) == (second, first)
+
+
 def test_more_draws_than_an_actor_has_faces_are_refused_with_what_is_possible(speech, faces, tmp_path):
     with pytest.raises(CorpusError, match=r"3 draws .*at most 2 are possible: actor 1 has 2 faces of 'disgust'"):
         run(speech, faces, tmp_path / "store", draws=3)
