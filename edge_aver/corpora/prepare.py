@@ -250,7 +250,8 @@ def _cores() -> int:
 def _summary(
     store: PreparedStore, records: list[ClipRecord], reused: list[ClipRecord], refused: list[Refusal]
 ) -> PrepareSummary:
-    refused = sorted(refused, key=lambda refusal: str(refusal.path))
+    # One file of which several clips were to be made is refused once.
+    refused = sorted(set(refused), key=lambda refusal: str(refusal.path))
     if not records and not reused:
         for refusal in refused:
             say(f"refused: {refusal.path}: {refusal.reason}")

@@ -224,9 +224,9 @@ def test_one_bad_recording_stops_nothing(speech, faces, tmp_path):
     (speech / "copy" / "03-01-02-01-01-01-01.wav").write_bytes(whole)
     (speech / "holiday.wav").write_bytes(whole)
 
-    summary = run(speech, faces, tmp_path / "store")
+    summary = run(speech, faces, tmp_path / "store", draws=2)
 
-    assert summary.prepared == 4
+    assert (summary.prepared, len(summary.refused)) == (8, 5)
     reasons = {refusal.path.name: refusal.reason for refusal in summary.refused}
     expected = {
         "03-01-02-01-01-02-01.flac": "truncated",
