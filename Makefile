@@ -10,7 +10,7 @@ DEVICE_VENV ?= .venv-device
 DEVICE_INSTALLED := $(DEVICE_VENV)/.edge-aver-installed
 DEVICE_TESTS := tests/bundle tests/targets tests/runtime tests/media $(addprefix tests/test_,$(addsuffix .py,console declarations errors files spec))
 
-.PHONY: demo test check unit test-device slow clean
+.PHONY: demo test check unit test-device slow reference-checkpoints clean
 
 demo: $(INSTALLED)
 	$(BIN)/edge-aver demo --workspace workspace
@@ -49,6 +49,16 @@ $(DEVICE_INSTALLED): pyproject.toml constraints.txt
 	test -x $(DEVICE_VENV)/bin/python || $(DEVICE_PYTHON) -m venv $(DEVICE_VENV)
 	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[onnxruntime,openvino,dev-device]'
 	touch $@
+
+# All architectures on all folds of composite clips, the backbone left as WEIGHTS has it; frames are encoded once.
+WORKSPACE ?= workspace
+reference-checkpoints: $(INSTALLED)
+	@test -n "$(SPEECH)" -a -n "$(FACES)" -a -n "$(WEIGHTS)" || { echo "usage: make $@ SPEECH=folder-of-RAVDESS-recordings FACES=FER2013.zip WEIGHTS=backbone.safetensors [WORKSPACE=$(WORKSPACE)]" >&2; exit 2; }
+	$(BIN)/edge-aver prepare --corpus composite --speech "$(SPEECH)" --faces "$(FACES)" --workspace "$(WORKSPACE)"
+	for fold in 1 2 3 4 5; do for arch in sa ca id; do \
+		$(BIN)/edge-aver train --arch $$arch --fold $$fold --corpus composite --backbone-weights "$(WEIGHTS)" \
+			--freeze-backbone --workspace "$(WORKSPACE)" || exit; \
+	done; done
 
 clean:
 	rm -rf workspace build dist

@@ -104,7 +104,7 @@ _PRECISION = _one_of("precision", _names("export/recipes"))
 _TARGET = _one_of("target", _names("targets/devices"), toml=True)
 _SUITE = _one_of("suite", _names("benchmarks/suites"), toml=True)
 _GATE = _one_of("gate", lambda: ("accuracy",))
-_CORPUS = _one_of("corpus", lambda: ("ravdess", "synthetic"))
+_CORPUS = _one_of("corpus", lambda: ("ravdess", "composite", "synthetic"))
 _PRECISIONS = ", ".join(shipped_names("export/recipes"))
 _SUITES = ", ".join(shipped_names("benchmarks/suites"))
 
@@ -150,8 +150,15 @@ def demo(workspace: WorkspaceOption = _WORKSPACE, workers: WorkersOption = None)
 
 @app.command()
 def prepare(
-    corpus: Annotated[str, typer.Option("--corpus", callback=_CORPUS, metavar="ravdess|synthetic", help="Reader.")],
+    corpus: Annotated[
+        str, typer.Option("--corpus", callback=_CORPUS, metavar="ravdess|composite|synthetic", help="Reader.")
+    ],
     data: Annotated[Path | None, typer.Option("--data", help="Folder of clips; ravdess: as unpacked.")] = None,
+    speech: Annotated[Path | None, typer.Option("--speech", help="composite: RAVDESS's speech recordings.")] = None,
+    faces: Annotated[Path | None, typer.Option("--faces", help="composite: FER2013, a zip or a folder.")] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=1, help="composite: faces for each recording; 1 by default.")
+    ] = None,
     reference: Annotated[
         bool, typer.Option("--reference", help="By facenet-pytorch and librosa themselves, to compare with; slow.")
     ] = False,
@@ -160,14 +167,31 @@ def prepare(
     json_path: JsonOption = None,
 ) -> None:
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
-    require("prepare")
-    from edge_aver.corpora.catalog import prepare_corpus
-    from edge_aver.export.front_end import front_end_plan
-
     place = Workspace(root=workspace)
-    front_end = front_end_plan(place.artifacts, reference=reference)
-    summary = prepare_corpus(corpus, data=data, workspace=place, front_end=front_end, workers=workers)
+    if corpus == "composite":
+        _refuse(corpus, {"--data": data, "--reference": reference or None})
+        if speech is None or faces is None:
+            raise typer.BadParameter("corpus composite joins recordings with faces: give --speech DIR and --faces ZIP")
+        from edge_aver.corpora.composite import prepare_composite
+
+        folder = place.prepared(corpus)
+        summary = prepare_composite(speech, faces, folder=folder, draws=draws or 1, workers=workers)
+    else:
+        _refuse(corpus, {"--speech": speech, "--faces": faces, "--draws": draws})
+        require("prepare")
+        from edge_aver.corpora.catalog import prepare_corpus
+        from edge_aver.export.front_end import front_end_plan
+
+        front_end = front_end_plan(place.artifacts, reference=reference)
+        summary = prepare_corpus(corpus, data=data, workspace=place, front_end=front_end, workers=workers)
     screens.show_prepared(summary, json_path)
+
+
+def _refuse(corpus: str, options: dict[str, object]) -> None:
+    """Refuse options that another corpus takes."""
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"{name} is not for corpus {corpus}: leave it out")
 
 
 @app.command()

@@ -60,7 +60,8 @@ def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:
         lines.append(f"parameters: {parameters.deployed:,} deployed, {parameters.paper:,} counted as the paper does")
     lines.append(f"accuracy {trained.validation_accuracy:.1%} on the validation actors that chose the weights")
     lines.append("accuracy on test actors, with its interval: export, then edge-aver benchmark")
-    _emit("\n".join([*lines, *_note(trained.spec.note)]), {**asdict(trained), "path": str(trained.path)}, json_path)
+    table = {**asdict(trained), "path": str(trained.path), "note": trained.spec.note}
+    _emit("\n".join([*lines, *_note(trained.spec.note)]), table, json_path)
 
 
 def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None:
@@ -75,7 +76,7 @@ def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None
             console.print(f"Parameters: {counts}", highlight=False)
         for line in _note(artifacts[0].spec.note):
             console.print(line, highlight=False)
-    _write_json([{**asdict(artifact), "path": str(artifact.path)} for artifact in artifacts], json_path)
+    _write_json([{**asdict(artifact), "note": artifact.spec.note} for artifact in artifacts], json_path)
 
 
 def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", json_path: str | None) -> None:

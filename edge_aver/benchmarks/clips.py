@@ -10,6 +10,7 @@ from typing import TypeVar
 from edge_aver.benchmarks.request import MediaClip
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
+from edge_aver.corpora.composite import CORPUS as COMPOSITE
 from edge_aver.corpora.store import ClipRecord, PreparedStore
 from edge_aver.errors import ClipError, CorpusError, MeasurementError
 from edge_aver.files import sha256_file
@@ -44,8 +45,10 @@ def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipR
     return store, records
 
 
-def media_missing(records: Sequence[ClipRecord]) -> str | None:
+def media_missing(corpus: str, records: Sequence[ClipRecord]) -> str | None:
     """Why these media files cannot be measured; None where all are those that were prepared."""
+    if corpus == COMPOSITE:
+        return "composite clips have no media file: each was put together from a recording and a face"
     if not records:
         return "no test clip shows a face"
     for record in records:
@@ -63,9 +66,9 @@ def media_of_test_actors(artifact: Artifact, store: Path, *, count: int, seed: i
         CorpusError: no prepared store.
         MeasurementError: no such clips, or files that are gone or changed.
     """
-    _, records = test_clips(artifact.spec, store)
+    opened, records = test_clips(artifact.spec, store)
     records = _sample([record for record in records if record.faces_found], count, seed)
-    if reason := media_missing(records):
+    if reason := media_missing(opened.corpus, records):
         raise MeasurementError(reason)
     return tuple(_media(record.id, record.source) for record in records)
 

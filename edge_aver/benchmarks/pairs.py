@@ -1,5 +1,6 @@
 """Two sides of a comparison paired clip by clip; different clips are refused."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
@@ -28,7 +29,8 @@ class Pair:
 def pair_sides(a: Side, b: Side) -> tuple[Pair, ...]:
     """Pair the predictions of two sides, in the order of clip and fold.
 
-    A clip named as RAVDESS names them is the same clip with and without folder and suffix. Folds must agree where both
+    A clip named as RAVDESS names them is the same clip with and without folder and suffix; a number that follows the
+    name, as composite clips have it, is part of it. Folds must agree where both
     sides name them; where one names none, clips pair by name alone. The actor is the one that a side states (an `actor`
     column, or a result), else the last number of a RAVDESS name.
 
@@ -115,15 +117,22 @@ def _check_case(pairs: Iterable[Pair]) -> None:
 
 def _clip_name(text: str) -> str:
     name = _ravdess_name(text)
-    return str(name) if name else text
+    return f"{name}{_form(text)['draw'] or ''}" if name else text
 
 
 def _ravdess_name(text: str) -> RavdessName | None:
     try:
-        # A Windows path takes both kinds of slash.
-        return parse_name(PureWindowsPath(text).stem)
+        return parse_name(_form(text)["name"])
     except CorpusError:
         return None
+
+
+def _form(text: str) -> re.Match[str]:
+    """A file name in parts: `name`, and the `.2` of `03-01-03-01-02-01-07.2` in `draw` where it has one."""
+    name = PureWindowsPath(text).name  # a Windows path takes both kinds of slash
+    found = re.fullmatch(r"(?P<name>.*?)(?P<draw>\.[0-9]+)?(?:\.[^.]*)?", name, flags=re.DOTALL)
+    assert found is not None  # any text has a name
+    return found
 
 
 def _told(key: _Key) -> str:

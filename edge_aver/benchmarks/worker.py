@@ -161,11 +161,11 @@ def _predict(model: runtime.Model, clip: PreparedClip) -> ClipPrediction:
 
 
 def _end_to_end(request: Request) -> EndToEndAnswer:
-    _, records = test_clips(_spec(request), Path(request.store))
+    store, records = test_clips(_spec(request), Path(request.store))
     # A clip without any face has no label to time.
     records = [record for record in records if record.faces_found]
     chosen = random.Random(request.seed).sample(records, min(request.queries, len(records)))
-    if reason := media_missing(chosen):
+    if reason := media_missing(store.corpus, chosen):
         return EndToEndAnswer(not_measured=reason)
     with runtime.load(request.artifact, threads=request.threads) as model:
         model.predict(chosen[0].source)

@@ -14,7 +14,7 @@ from edge_aver.workspace import Workspace
 __all__ = ["CORPORA", "prepare_corpus"]
 
 CORPORA = ("ravdess", "synthetic")
-"""`ravdess` reads a folder of clips; `synthetic` is generated here."""
+"""`ravdess` reads a folder of clips; `synthetic` is generated here. `composite` takes no clips: `prepare_composite`."""
 
 
 def prepare_corpus(

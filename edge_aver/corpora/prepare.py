@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.fanout import fan_out
@@ -14,10 +15,10 @@ from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
 from edge_aver.files import sha256_file
-from edge_aver.media.clip import FrontEnd, FrontEndPlan, require_face
+from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import Preprocessing
 
-__all__ = ["PrepareSummary", "prepare"]
+__all__ = ["ClipMaker", "PrepareSummary", "make_store", "prepare"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +40,43 @@ class PrepareSummary:
     clips_with_missing_faces: tuple[tuple[str, int], ...]
 
 
+class ClipMaker(Protocol):
+    """How one clip of a corpus is made: a value that can be pickled."""
+
+    @property
+    def clip(self) -> SourceClip:
+        """Which one."""
+
+    def source_sha256(self) -> str:
+        """Over everything it is made of; OSError where that cannot be read."""
+
+    def make(self, constants: Preprocessing) -> ClipTensors:
+        """Its tensors; ClipError where there are none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MediaMaker:
+    """From a media file, by a front end."""
+
+    clip: SourceClip
+    front_end: FrontEndPlan
+
+    def source_sha256(self) -> str:
+        return sha256_file(self.clip.path)
+
+    def make(self, constants: Preprocessing) -> ClipTensors:
+        return _front_end(self.front_end, constants)(self.clip.path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Job:
     store: PreparedStore
-    clip: SourceClip
+    maker: ClipMaker
     source_sha256: str
-    front_end: FrontEndPlan
+
+    @property
+    def clip(self) -> SourceClip:
+        return self.maker.clip
 
 
 def prepare(
@@ -58,7 +90,7 @@ def prepare(
     workers: int | None = None,
     executor: Executor | None = None,
 ) -> PrepareSummary:
-    """Make the prepared store of a corpus, or continue it.
+    """Make the prepared store of a corpus of media files, or continue it.
 
     A clip that an earlier run finished is not done again, unless its file, the constants or the front end changed.
     Clips of the store that are not among `clips` stay.
@@ -79,29 +111,62 @@ def prepare(
         ArtifactError: the networks of the front end are missing or changed.
         OSError: the store cannot be written (a full disk).
     """
-    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), front_end.name)
+    return make_store(
+        [_MediaMaker(clip=clip, front_end=front_end) for clip in clips],
+        refusals,
+        folder=folder,
+        corpus=corpus,
+        made_by=front_end.name,
+        constants=constants,
+        workers=workers,
+        executor=executor,
+    )
+
+
+def make_store(
+    makers: Sequence[ClipMaker],
+    refusals: Sequence[Refusal] = (),
+    *,
+    folder: Path,
+    corpus: str,
+    made_by: str,
+    constants: Preprocessing | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+) -> PrepareSummary:
+    """As `prepare`, of clips however they are made.
+
+    Args:
+        makers: one a clip.
+        refusals: as for `prepare`.
+        folder: as for `prepare`.
+        corpus: as for `prepare`.
+        made_by: what the store records as its front end.
+        constants: as for `prepare`.
+        workers: as for `prepare`.
+        executor: as for `prepare`.
+    """
+    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), made_by)
     try:
-        with progress(f"prepare {corpus}", len(clips)) as advance:
-            jobs, reused, unreadable = _sort_out(store, clips, front_end)
-            advance(len(clips) - len(jobs))
+        with progress(f"prepare {corpus}", len(makers)) as advance:
+            jobs, reused, unreadable = _sort_out(store, makers)
+            advance(len(makers) - len(jobs))
             records, bad = _work(store, jobs, workers or _cores(), executor, advance)
     finally:
         store.remove_temporaries()
     return _summary(store, records, reused, [*refusals, *unreadable, *bad])
 
 
-def _sort_out(
-    store: PreparedStore, clips: Sequence[SourceClip], front_end: FrontEndPlan
-) -> tuple[list[_Job], list[ClipRecord], list[Refusal]]:
+def _sort_out(store: PreparedStore, makers: Sequence[ClipMaker]) -> tuple[list[_Job], list[ClipRecord], list[Refusal]]:
     """What is to do, what is done, and which files cannot even be read."""
     jobs: list[_Job] = []
     reused: list[ClipRecord] = []
     unreadable: list[Refusal] = []
-    for clip in clips:
+    for maker in makers:
         try:
-            job = _Job(store=store, clip=clip, source_sha256=sha256_file(clip.path), front_end=front_end)
+            job = _Job(store=store, maker=maker, source_sha256=maker.source_sha256())
         except OSError as error:
-            unreadable.append(Refusal(path=clip.path, reason=f"cannot be read: {error.strerror}"))
+            unreadable.append(Refusal(path=maker.clip.path, reason=f"cannot be read: {error.strerror}"))
             continue
         if (record := _finished(job)) is not None:
             reused.append(record)
@@ -154,7 +219,7 @@ def _prepare_one(job: _Job) -> ClipRecord | Refusal:
     """What a worker does: one clip into the store, or the reason why not."""
     path = job.clip.path
     try:
-        tensors = _front_end(job.front_end, job.store.preprocessing)(path)
+        tensors = job.maker.make(job.store.preprocessing)
         require_face(tensors, str(path))
     except ClipError as error:
         return Refusal(path=path, reason=str(error).removeprefix(f"{path}: "))
@@ -185,7 +250,8 @@ def _cores() -> int:
 def _summary(
     store: PreparedStore, records: list[ClipRecord], reused: list[ClipRecord], refused: list[Refusal]
 ) -> PrepareSummary:
-    refused = sorted(refused, key=lambda refusal: str(refusal.path))
+    # One file of which several clips were to be made is refused once.
+    refused = sorted(set(refused), key=lambda refusal: str(refusal.path))
     if not records and not reused:
         for refusal in refused:
             say(f"refused: {refusal.path}: {refusal.reason}")

@@ -7,7 +7,9 @@ from pathlib import Path
 from edge_aver.console import say
 from edge_aver.errors import CorpusError
 
-__all__ = ["RavdessName", "Refusal", "SourceClip", "find_clips", "parse_name"]
+__all__ = ["ACTORS", "RavdessName", "Refusal", "SourceClip", "find_clips", "find_recordings", "parse_name"]
+
+ACTORS = 24
 
 _HIGHEST = {
     "modality": 3,
@@ -16,7 +18,7 @@ _HIGHEST = {
     "intensity": 2,
     "statement": 2,
     "repetition": 2,
-    "actor": 24,
+    "actor": ACTORS,
 }
 _FORM = "MM-CC-EE-II-SS-RR-AA (modality, channel, emotion, intensity, statement, repetition, actor)"
 
@@ -71,9 +73,9 @@ class RavdessName:
         return "-".join(f"{value:02d}" for value in astuple(self))
 
     @property
-    def is_audiovisual_speech(self) -> bool:
-        """Whether this is the part of RAVDESS that the networks are trained on."""
-        return self.modality == 1 and self.channel == 1
+    def part(self) -> tuple[int, int]:
+        """Modality and channel: the parts in which RAVDESS is downloaded."""
+        return self.modality, self.channel
 
 
 def parse_name(stem: str) -> RavdessName:
@@ -92,6 +94,29 @@ def parse_name(stem: str) -> RavdessName:
     return RavdessName(**numbers)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A part of RAVDESS as it is unpacked.
+
+    Attributes:
+        code: modality and channel.
+        title: how messages name it.
+        suffixes: of its files.
+        pattern: of its files' names.
+    """
+
+    code: tuple[int, int]
+    title: str
+    suffixes: tuple[str, ...]
+    pattern: str
+
+
+_VIDEOS = _Part(code=(1, 1), title="audiovisual speech", suffixes=(".mp4",), pattern="01-01-*.mp4")
+_RECORDINGS = _Part(
+    code=(3, 1), title="audio-only speech", suffixes=(".flac", ".wav"), pattern="03-01-*.flac or 03-01-*.wav"
+)
+
+
 def find_clips(folder: Path) -> tuple[tuple[SourceClip, ...], tuple[Refusal, ...]]:
     """Find the audiovisual speech clips (`01-01-*.mp4`) in a folder, however deep.
 
@@ -103,34 +128,43 @@ def find_clips(folder: Path) -> tuple[tuple[SourceClip, ...], tuple[Refusal, ...
     Raises:
         CorpusError: the folder does not exist or holds no such clip.
     """
+    return _find(folder, _VIDEOS)
+
+
+def find_recordings(folder: Path) -> tuple[tuple[SourceClip, ...], tuple[Refusal, ...]]:
+    """Find the recordings of speech without pictures (`03-01-*.flac` or `.wav`), as `find_clips` finds clips."""
+    return _find(folder, _RECORDINGS)
+
+
+def _find(folder: Path, part: _Part) -> tuple[tuple[SourceClip, ...], tuple[Refusal, ...]]:
     if not folder.is_dir():
-        raise CorpusError(f"{folder}: no such folder; expected the one that holds RAVDESS's Actor_XX/01-01-*.mp4")
+        raise CorpusError(f"{folder}: no such folder; expected the one that holds RAVDESS's Actor_XX/{part.pattern}")
     clips: dict[str, SourceClip] = {}
     refusals: list[Refusal] = []
     others = 0
-    for path in _media(folder):
+    for path in _media(folder, part.suffixes):
         try:
             name = parse_name(path.stem)
         except CorpusError as error:
             refusals.append(Refusal(path=path, reason=str(error).removeprefix(f"{path.stem}: ")))
             continue
-        if not name.is_audiovisual_speech:
+        if name.part != part.code:
             others += 1
         elif first := clips.get(path.stem):
             refusals.append(Refusal(path=path, reason=f"the same clip was found before, at {first.path}"))
         else:
             clips[path.stem] = SourceClip(id=path.stem, label=name.emotion - 1, actor=name.actor, path=path)
     if others:
-        say(f"{folder}: left out {others} recordings that are not audiovisual speech (01-01-*)")
+        say(f"{folder}: left out {others} recordings that are not {part.title} ({part.pattern[:6]}*)")
     if not clips:
         for refusal in refusals:
             say(f"refused: {refusal.path}: {refusal.reason}")
-        raise CorpusError(f"{folder}: no RAVDESS clips; looked for audiovisual speech named 01-01-*.mp4, at any depth")
+        raise CorpusError(f"{folder}: no RAVDESS clips; looked for {part.title} named {part.pattern}, at any depth")
     return tuple(clips[key] for key in sorted(clips)), tuple(refusals)
 
 
-def _media(folder: Path) -> Iterator[Path]:
+def _media(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() == ".mp4" and not hidden and path.is_file():
+        if path.suffix.lower() in suffixes and not hidden and path.is_file():
             yield path

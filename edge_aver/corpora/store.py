@@ -21,6 +21,9 @@ from edge_aver.spec import Preprocessing
 __all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "tensors_digest", "write_clip_tensors"]
 
 _FORMAT = 1
+_SOURCES = {"synthetic": "", "composite": " --speech DIR --faces ZIP"}
+"""What `edge-aver prepare` must be told of corpora that are not read from a folder of clips."""
+
 _DAMAGE = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise for files that are cut short, overwritten or something else altogether."""
 
@@ -33,8 +36,8 @@ class ClipRecord:
         id: names the clip within the store.
         label: index into `edge_aver.spec.LABELS`.
         actor: from 1.
-        source: absolute path of the media file it was made of.
-        source_sha256: of that file's bytes.
+        source: absolute path of the media file it was made of; of a composite clip, its recording.
+        source_sha256: of that file's bytes, and of all else the clip was made of.
         tensors_sha256: over faces, audio and face_found, see `tensors_digest`.
         faces_found: in how many frames a face was found.
     """
@@ -86,7 +89,7 @@ class PreparedStore:
             CorpusError: there is none, it is empty, another version of edge-aver wrote it, or the constants differ.
         """
         store = _read_header(folder)
-        command = f"edge-aver prepare --corpus {folder.name}" + ("" if folder.name == "synthetic" else " --data DIR")
+        command = f"edge-aver prepare --corpus {folder.name}{_SOURCES.get(folder.name, ' --data DIR')}"
         if store is None or not any(store.clips_folder.glob("*.npz")):
             state = "no prepared clips here" if store is None else "a prepared store without clips"
             raise CorpusError(f"{folder}: {state}; make them with: {command}")

@@ -20,7 +20,7 @@ from edge_aver.media.timeline import Moment, lay_out
 from edge_aver.media.video import Picked, Sampling, pick_all, pick_needed
 from edge_aver.spec import Preprocessing
 
-__all__ = ["DecodedClip", "decode_clip", "probe_duration_s"]
+__all__ = ["DecodedClip", "decode_clip", "decode_speech", "probe_duration_s"]
 
 _SLACK_S = 0.1
 """How much less than its header says a track may hold: headers count pictures that never decode."""
@@ -84,6 +84,28 @@ def decode_clip(
         raise ClipError(f"{media.describe_source(source)}: zero seconds long: neither picture nor sound in it")
     _check_complete(source, "the clip", end_s, min(duration_s, start_s + constants.frame_times_s()[-1]))
     return DecodedClip(pictures=pictures, speech=speech, duration_s=duration_s or end_s)
+
+
+def decode_speech(source: Path | bytes, constants: Preprocessing) -> tuple[npt.NDArray[np.float32], float]:
+    """Decode the first window of a recording that needs no pictures, as `decode_clip` decodes the speech of a clip.
+
+    Args:
+        source: a media file with an audio track, or its bytes.
+        constants: window and sample rate.
+
+    Returns:
+        (window_s * sample_rate_hz,) float32, mono, silent after its end; and where in the window it ends, in seconds.
+
+    Raises:
+        ClipError: unreadable, truncated or damaged, or no audio in it.
+    """
+    with media.open_clip(source) as container:
+        duration_s = media.header_duration_s(container)
+        track = media.audio_track(container, source)
+        packets = media.PacketReader(container, (track,), source).of(track)
+        speech, end_s = _speech(container, track, packets, source, constants, 0.0)
+    _check_complete(source, "the recording", end_s, min(duration_s, constants.window_s))
+    return speech, min(end_s, constants.window_s)
 
 
 def probe_duration_s(source: Path | bytes) -> float:

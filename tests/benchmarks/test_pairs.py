@@ -32,6 +32,16 @@ def test_a_ravdess_name_is_one_clip_with_and_without_folder_and_suffix(other: st
     assert (pair.clip, pair.actor) == (NAME, "12")
 
 
+def test_further_composite_clips_of_a_recording_are_clips_of_their_own() -> None:
+    a = side(said(NAME, "calm"), said(f"{NAME}.2", "sad"), said(f"{NAME}.10", "happy"))
+    b = side(said(f"data/{NAME}.2.npz", "fearful"), said(f"{NAME}.10"), said(f"{NAME}.flac"))
+    assert [(pair.clip, pair.actor, pair.a, pair.b) for pair in pair_sides(a, b)] == [
+        (NAME, "12", "calm", "sad"),
+        (f"{NAME}.10", "12", "happy", "sad"),
+        (f"{NAME}.2", "12", "sad", "fearful"),
+    ]
+
+
 def test_a_stated_actor_goes_before_the_one_in_the_name() -> None:
     (pair,) = pair_sides(side(said(NAME)), side(said(NAME, actor="Ada")))
     assert pair.actor == "Ada"
@@ -65,6 +75,7 @@ REFUSED = {
     "actor '1' in A, '2' in B": (side(said("x", actor="1")), side(said("x", actor="2"))),
     "sha256 differ": (side(said(NAME, tensors_sha256="a")), side(said(NAME, tensors_sha256="b"))),
     "add a column 'actor'": (side(said("x.wav")), side(said("x.wav"))),
+    rf"1 only in B \(such as {NAME}.crop.mp4\)": (side(said(NAME)), side(said(NAME), said(f"{NAME}.crop.mp4"))),
     "no RAVDESS name": (side(said("01-01-06-01-02-01-25")), side(said("01-01-06-01-02-01-25"))),
     "'sad' and 'Sad' differ in their case": (side(said(NAME)), side(said(NAME, "Sad"))),
 }

@@ -87,6 +87,15 @@ def test_the_synthetic_note_is_on_top_and_in_each_accuracy_plot(page: _Page) -> 
     assert text.count(note.split(".")[0]) == 1 + 3
 
 
+def test_composite_results_are_labelled_as_such(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    result = make_result()
+    composite = replace(result, spec=replace(result.spec, corpus="composite"))
+    page = _Page(write_report([composite], tmp_path / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert text.index(f"{provenance_note('composite')}") < text.index("At a glance")
+    assert text.count("Composite clips: real speech") == 1 + 3
+
+
 def test_results_of_people_carry_no_note(make_result: Callable[..., Result], tmp_path: Path) -> None:
     result = make_result()
     real = replace(result, spec=replace(result.spec, corpus="ravdess"))

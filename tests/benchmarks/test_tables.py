@@ -8,6 +8,7 @@ from rich.console import Console
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.results import Gap, Result
 from edge_aver.benchmarks.tables import print_results
+from edge_aver.spec import provenance_note
 
 
 def _printed(*results: Result, width: int = 80) -> str:
@@ -29,8 +30,10 @@ def test_every_figure_stands_in_the_table(make_result: Callable[..., Result], wi
     assert max(map(len, text.splitlines())) <= width
 
 
-def test_the_synthetic_note_is_printed(make_result: Callable[..., Result]) -> None:
+def test_the_note_of_each_corpus_is_printed(make_result: Callable[..., Result]) -> None:
     assert "say nothing about people" in " ".join(_printed(make_result()).split())
+    composite = make_result(spec=replace(make_result().spec, corpus="composite"))
+    assert f"{provenance_note('composite')}" in " ".join(_printed(composite).split())
 
 
 def test_a_failed_artifact_is_a_row_with_its_reason(make_result: Callable[..., Result]) -> None:

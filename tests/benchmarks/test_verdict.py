@@ -9,6 +9,7 @@ from edge_aver.benchmarks.results import Result, write_result
 from edge_aver.benchmarks.stats import wilson_interval
 from edge_aver.benchmarks.verdict import Verdict, check_gate, compare
 from edge_aver.errors import ComparisonError, UndecidedError, VerdictError
+from edge_aver.spec import provenance_note
 
 SPREAD = [(actor, 7 * actor % 60) for actor in range(1, 25)]
 """One clip of each actor."""
@@ -135,6 +136,12 @@ def test_results_are_compared_with_their_note(tmp_path: Path, make_result: Calla
     assert verdict.note is not None
     assert "say nothing about people" in verdict.note
     assert [remark[:13] for remark in verdict.remarks] == ["Only 4 actors"]
+
+
+def test_composite_results_are_compared_as_such(tmp_path: Path, make_result: Callable[..., Result]) -> None:
+    spec = replace(make_result().spec, corpus="composite")
+    verdict = compare(*_results(tmp_path, make_result("fp32", spec=spec), make_result("int8", spec=spec)))
+    assert verdict.note == provenance_note("composite")
 
 
 def test_a_result_and_a_csv_file_may_be_compared(tmp_path: Path, make_result: Callable[..., Result]) -> None:

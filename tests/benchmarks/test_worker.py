@@ -1,6 +1,8 @@
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ from edge_aver import runtime
 from edge_aver.benchmarks import clips
 from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.worker import AccuracyAnswer, EndToEndAnswer, NetworkAnswer, perform
-from edge_aver.bundle import Artifact
+from edge_aver.bundle import Artifact, write_artifact
 from edge_aver.errors import CorpusError, MeasurementError
 from edge_aver.spec import LABELS
 
@@ -83,6 +85,23 @@ def test_media_that_are_not_at_hand_are_not_measured(
     assert isinstance(answer, EndToEndAnswer)
     assert answer.queries == ()
     assert reason in str(answer.not_measured)
+
+
+def test_composite_clips_are_measured_but_for_their_media(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:
+    artifact, store = tiny
+    spec = replace(artifact.spec, corpus="composite")
+    composite = replace(artifact, path=tmp_path / "aver-sa-composite-fold1-fp32.onnx", spec=spec)
+    with write_artifact(composite, folder=False) as path:
+        shutil.copy(artifact.path, path)
+    (tmp_path / "clips").symlink_to(store / "clips")
+    header = json.loads((store / "store.json").read_text())
+    (tmp_path / "store.json").write_text(json.dumps(header | {"corpus": "composite"}))
+    answers = [perform(_request((composite, tmp_path), case, queries=4)) for case in ("accuracy", "end_to_end")]
+    assert isinstance(answers[0], AccuracyAnswer)
+    assert len(answers[0].predictions) == 16
+    assert isinstance(answers[1], EndToEndAnswer)
+    assert answers[1].queries == ()
+    assert str(answers[1].not_measured).startswith("composite clips have no media file")
 
 
 def test_a_store_of_another_corpus_is_refused(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:

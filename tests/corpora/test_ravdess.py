@@ -16,8 +16,7 @@ def test_a_name_is_seven_numbers():
     assert (name.modality, name.channel, name.emotion, name.intensity) == (1, 2, 8, 1)
     assert (name.statement, name.repetition, name.actor) == (2, 1, 24)
     assert str(name) == "01-02-08-01-02-01-24"
-    assert not name.is_audiovisual_speech
-    assert parse_name("01-01-08-01-02-01-24").is_audiovisual_speech
+    assert name.part == (1, 2)
 
 
 @pytest.mark.parametrize(

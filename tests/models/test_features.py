@@ -60,6 +60,16 @@ def test_what_is_there_is_not_computed_again(
     assert np.array_equal(frame_features(network, store, names[1:], cache=tmp_path), first[1:])
 
 
+def test_another_architecture_on_the_same_backbone_computes_nothing(
+    network: AverNetwork, store: PreparedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = frame_features(network, store, ids(store), cache=tmp_path)
+    other = build_network("sa")
+    other.frame_encoder.backbone.load_state_dict(network.frame_encoder.backbone.state_dict())
+    monkeypatch.setattr(features, "_encoder", None)
+    assert np.array_equal(frame_features(other, store, ids(store), cache=tmp_path), first)
+
+
 def test_a_killed_run_keeps_the_clips_it_finished(
     network: AverNetwork, store: PreparedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
