@@ -1,23 +1,18 @@
 """The reference front end: MTCNN of facenet-pytorch and the features of librosa, which later ones are compared with."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_aver.errors import MissingLibraryError
-from edge_aver.media.audio import segments
-from edge_aver.media.clip import ClipTensors
-from edge_aver.media.decode import decode_clip
-from edge_aver.media.faces import FaceDetector, crop_faces
+from edge_aver.media.front_end import ClipFrontEnd
 from edge_aver.media.librosa_speech import librosa_steps
 from edge_aver.media.picture import Picture
 from edge_aver.spec import Preprocessing
 
-__all__ = ["MtcnnDetector", "ReferenceFrontEnd", "ReferencePlan"]
+__all__ = ["MtcnnDetector", "ReferencePlan"]
 
 _BATCH = 5
 """Images that pass MTCNN together: more cost memory (its first layer keeps the full picture) and gain no time."""
@@ -38,7 +33,7 @@ class ReferencePlan:
     name: str = "reference"
     batch: int | None = _BATCH
 
-    def load(self, constants: Preprocessing, threads: int | None) -> "ReferenceFrontEnd":
+    def load(self, constants: Preprocessing, threads: int | None) -> ClipFrontEnd:
         """Load it.
 
         Raises:
@@ -47,34 +42,7 @@ class ReferencePlan:
         detector = MtcnnDetector(threads=threads, batch=self.batch)
         # librosa compiles on first use: here, where no stage is timed.
         librosa_steps(np.zeros(constants.sample_rate_hz, dtype=np.float32), constants)
-        return ReferenceFrontEnd(constants, detector, threads=threads)
-
-
-class ReferenceFrontEnd:
-    """From a media file to tensors by the reference implementations.
-
-    Args:
-        constants: of the clip contract.
-        detector: what finds the faces.
-        threads: of the video decoder; None for as many as it likes.
-    """
-
-    def __init__(self, constants: Preprocessing, detector: FaceDetector, *, threads: int | None = None) -> None:
-        self._constants = constants
-        self._detector = detector
-        self._threads = threads
-
-    def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
-        """Tensors of the window that starts at `start_s`; ClipError for a file that cannot become a clip."""
-        began = time.perf_counter()
-        clip = decode_clip(source, self._constants, start_s=start_s, threads=self._threads, every_picture=True)
-        decoded = time.perf_counter()
-        faces, face_found = crop_faces(clip.pictures, self._detector, self._constants)
-        seen = time.perf_counter()
-        audio = segments(librosa_steps(clip.speech, self._constants), self._constants)
-        heard = time.perf_counter()
-        stages_s = {"decode": decoded - began, "faces": seen - decoded, "audio": heard - seen}
-        return ClipTensors(faces=faces, audio=audio, face_found=face_found, stages_s=stages_s)
+        return ClipFrontEnd(constants, detector, describe=librosa_steps, threads=threads, every_picture=True)
 
 
 class MtcnnDetector:

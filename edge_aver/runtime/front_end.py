@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_aver.bundle import DETECTOR_FOLDER, open_detector
 from edge_aver.errors import MissingLibraryError
-from edge_aver.media.fast import FastFrontEnd
+from edge_aver.media.front_end import ClipFrontEnd
 from edge_aver.media.mtcnn import Mtcnn, MtcnnNetworks
 from edge_aver.spec import Preprocessing
 from edge_aver.targets import RUNTIMES, runtime_module
@@ -26,14 +26,14 @@ class FastPlan:
     runtime: str
     name: str = "fast"
 
-    def load(self, constants: Preprocessing, threads: int | None) -> FastFrontEnd:
+    def load(self, constants: Preprocessing, threads: int | None) -> ClipFrontEnd:
         """Open the detector's networks.
 
         Raises:
             ArtifactError: there is no detector, or it was changed.
             MissingLibraryError: the runtime is not installed.
         """
-        return FastFrontEnd(constants, self.load_detector(threads), threads=threads)
+        return ClipFrontEnd(constants, self.load_detector(threads), threads=threads)
 
     def load_detector(self, threads: int | None) -> Mtcnn:
         """Open the detector's networks alone; raises as `load`."""

@@ -12,9 +12,10 @@ from edge_aver.media.audio import segments
 from edge_aver.media.clip import require_face
 from edge_aver.media.decode import decode_clip
 from edge_aver.media.faces import crop_face, square_box
+from edge_aver.media.front_end import ClipFrontEnd
 from edge_aver.media.librosa_speech import librosa_steps
 from edge_aver.media.picture import Picture
-from edge_aver.media.reference import MtcnnDetector, ReferenceFrontEnd, ReferencePlan
+from edge_aver.media.reference import MtcnnDetector, ReferencePlan
 from edge_aver.spec import Preprocessing
 
 pytest.importorskip("facenet_pytorch", reason="the reference front end needs the extra reference")
@@ -83,7 +84,7 @@ class EveryOther:
 def test_a_frame_without_a_face_is_black_and_never_an_older_face(tmp_path):
     pictures = [np.full((64, 64, 3), 50 + i, dtype=np.uint8) for i in range(75)]
     path = write_media(tmp_path / "clip.mp4", pictures=pictures, sound=tone(3))
-    tensors = ReferenceFrontEnd(CONSTANTS, EveryOther())(path)
+    tensors = ClipFrontEnd(CONSTANTS, EveryOther())(path)
     np.testing.assert_array_equal(tensors.face_found, [i % 2 == 1 and i < 12 for i in range(15)])
     assert not tensors.faces[~tensors.face_found].any()
     brightness = tensors.faces[tensors.face_found].mean(axis=(1, 2, 3))
