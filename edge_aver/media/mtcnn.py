@@ -116,8 +116,8 @@ class Mtcnn:
         """Find the most probable face of each picture.
 
         Some pictures are searched as a whole, for large faces first (`edge_aver.media.pyramid`); once a face is
-        certain, its picture is not searched for smaller ones. The others are looked at where the nearest of those
-        showed its face. A box counts only where O-Net sees a face in that very picture; where it sees none for
+        certain, its picture is not searched for smaller ones. The others are looked at where the nearest of
+        those showed its face. A box counts only where O-Net sees a face in that very picture; where it sees none for
         certain, the picture is searched as a whole too.
 
         Args:
@@ -169,9 +169,8 @@ class Mtcnn:
         for stage in dict.fromkeys(found.stages[key] for key in nearest):
             chosen = [i for i, key in enumerate(nearest) if found.stages[key] is stage]
             for some in _groups(np.array(chosen), stage) if stage else ():
-                places = np.stack([found.places[key] for key in nearest[some]])
                 images = _images(pictures, others[some], stage)
-                found.offer(self._looked_at(stage, images, places), others[some], stage)
+                found.offer(self._looked_at(stage, images, found.places[nearest[some]]), others[some], stage)
 
     def _looked_at(self, stage: Stage, images: npt.NDArray[np.uint8], places: Array) -> _Candidates:
         """What R-Net and O-Net make of one place (N, 4) in each image (N, height, width, 3)."""

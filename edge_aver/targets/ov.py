@@ -103,4 +103,7 @@ def _config(threads: int | None) -> dict[str, Any]:
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = threads
+    if threads == 1:
+        # Every process pins its first thread to the same core: workers that have one thread each would share it.
+        config["ENABLE_CPU_PINNING"] = False
     return config
