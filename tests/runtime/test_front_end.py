@@ -11,16 +11,16 @@ from media_files import tone, turned, write_media
 pytest.importorskip("torch", reason="the detector is exported on a workstation")
 pytest.importorskip("facenet_pytorch", reason="carries the detector's weights: needs the extra reference")
 
-from face_clips import CONSTANTS, SIZE, Watched, drawn, likeness, overlap, scene, write_scenes, write_still  # noqa: E402
-from runtime_models import tiny_artifact  # noqa: E402
+from face_clips import CONSTANTS, SIZE, Watched, drawn, likeness, overlap, scene, write_scenes, write_still
+from runtime_models import tiny_artifact
 
-from edge_aver import cli  # noqa: E402
-from edge_aver.errors import NoFaceError  # noqa: E402
-from edge_aver.export.front_end import front_end_plan  # noqa: E402
-from edge_aver.media.clip import require_face  # noqa: E402
-from edge_aver.media.decode import decode_clip  # noqa: E402
-from edge_aver.media.picture import Picture  # noqa: E402
-from edge_aver.media.reference import MtcnnDetector  # noqa: E402
+from edge_aver import cli
+from edge_aver.errors import NoFaceError
+from edge_aver.export.front_end import front_end_plan
+from edge_aver.media.clip import require_face
+from edge_aver.media.decode import decode_clip
+from edge_aver.media.picture import Picture
+from edge_aver.media.reference import MtcnnDetector
 
 TIMES_S = np.array(CONSTANTS.frame_times_s())
 GREEN = (20, 200, 40)
