@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from runtime_models import INNER, build_engine, example_feed, expected_inner
 
