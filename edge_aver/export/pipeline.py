@@ -147,8 +147,8 @@ def _export_one(
     feeds: Collection[Feed] = _Feeds(store=request.store, manifest=manifest) if manifest else ()
     lowered = lower(graph.path, folder, recipe, profile.runtime, feeds)
     steps = graph.steps
-    if lowered.suffix == ".onnx" and lowered != graph.path:  # IR is checked as the engine that it is
-        steps = (*steps, ladder.check_onnx("quantized", lowered, recipe.parity, exact=True))
+    if lowered.reference is not None:
+        steps = (*steps, ladder.check_onnx("quantized", lowered.reference, recipe.parity, exact=True))
     advance(note=f"{recipe.name} for {profile.name}: lowered")
     spec = _spec(request.checkpoint, recipe, manifest)
     name = artifact_name(spec, recipe, profile)
@@ -156,7 +156,7 @@ def _export_one(
     built = folder / name
     if runtime.is_folder:
         built.mkdir(exist_ok=True)
-    runtime.build(lowered, built, metadata={SPEC_KEY: spec.to_json()})
+    runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()})
     steps = (*steps, ladder.check_engine("engine", runtime, built, recipe.parity))
     artifact = Artifact(
         path=request.artifacts / name,

@@ -8,16 +8,21 @@ squeeze-excite, residual sums) in fp32. Activations are unsigned here, the type 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_aver.errors import ExportError
+from edge_aver.quantize.lint import lint_qdq
 from edge_aver.quantize.ptq import Feed
 
 __all__ = ["close_qdq", "measure_ranges", "open_tensors", "quantize_for_ort"]
 
+Array = npt.NDArray[Any]
 Range = tuple[float, float]
 
 _UNIT: Range = (0.0, 1.0)
@@ -36,6 +41,9 @@ def quantize_for_ort(source: Path, reference: Path, out: Path, calibration: Iter
         reference: signed symmetric Q/DQ.
         out: written as it is; the caller makes it atomic.
         calibration: the clips that calibrated the reference; the ranges of further tensors are measured on the first.
+
+    Raises:
+        ExportError: the result breaks the rules of ONNX Runtime's family.
     """
     model = onnx.load(reference)
     sigmoids = {node.output[0] for node in model.graph.node if node.op_type == "Sigmoid"}
@@ -44,6 +52,9 @@ def quantize_for_ort(source: Path, reference: Path, out: Path, calibration: Iter
         source, [name for name in tensors if name not in sigmoids], islice(calibration, _MEASURED_CLIPS)
     )
     close_qdq(model, {name: measured.get(name, _UNIT) for name in tensors})
+    _quantize_biases(model.graph)
+    if problems := lint_qdq(model, runtime="onnxruntime"):
+        raise ExportError(f"{source.name}: ONNX Runtime's form breaks the Q/DQ rules: {problems[0]}")
     onnx.save(model, out)
 
 
@@ -97,6 +108,32 @@ def close_qdq(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> None:
     _drop_unused(graph)
 
 
+def _quantize_biases(graph: onnx.GraphProto) -> None:
+    """Write the biases of 8-bit Gemms as int32 in steps of input times weight: only so does their kernel run."""
+    constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    scales = {node.output[0]: constants[node.input[1]] for node in graph.node if node.op_type == "DequantizeLinear"}
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "Gemm" and all(name in scales for name in node.input[:2]) and node.input[2] in constants:
+            bias = constants[node.input[2]]
+            steps = np.broadcast_to((scales[node.input[0]] * scales[node.input[1]]).astype(np.float32), bias.shape)
+            nodes.append(_bias_dequantizer(graph, node.name, bias, steps))
+            node.input[2] = nodes[-1].output[0]
+        nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    _drop_unused(graph)
+
+
+def _bias_dequantizer(graph: onnx.GraphProto, gemm: str, bias: Array, steps: Array) -> onnx.NodeProto:
+    names = [f"{gemm}/bias/{part}" for part in ("int32", "scale", "zero")]
+    parts = (np.round(bias / steps).astype(np.int32), steps.copy(), np.zeros(bias.shape, np.int32))
+    graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in zip(names, parts, strict=True))
+    return helper.make_node(
+        "DequantizeLinear", names, [f"{gemm}/bias/dequantized"], name=f"{gemm}/bias/DequantizeLinear", axis=0
+    )
+
+
 def _add_extremes(graph: onnx.GraphProto, name: str) -> tuple[str, str]:
     """Add outputs with the largest values of `-name` and of `name` by image and channel.
 
@@ -122,7 +159,10 @@ def _pair(name: str, extent: Range, graph: onnx.GraphProto) -> Iterator[onnx.Nod
     step = (high - low) / 255 or 1.0
     graph.initializer.append(numpy_helper.from_array(np.array(step, np.float32), scale))
     graph.initializer.append(numpy_helper.from_array(np.array(round(-low / step), np.uint8), zero))
-    for operator, source, output in (("Quantize", name, "quantized"), ("Dequantize", f"{name}/quantized", "dequantized")):
+    for operator, source, output in (
+        ("Quantize", name, "quantized"),
+        ("Dequantize", f"{name}/quantized", "dequantized"),
+    ):
         yield helper.make_node(
             f"{operator}Linear", [source, scale, zero], [f"{name}/{output}"], name=f"{name}/{operator}Linear"
         )
