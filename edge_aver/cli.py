@@ -247,6 +247,20 @@ def export(
 
 
 @app.command()
+def verify(
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="What an export wrote.")],
+    folds: Annotated[
+        str | None, typer.Option("--folds", metavar="NAME|TOML", help="Not the folds declared for its corpus.")
+    ] = None,
+    json_path: JsonOption = None,
+) -> None:
+    """Check an artifact: its files, the spec inside, and that only training actors of its fold calibrated it."""
+    from edge_aver.calibration.verify import verify_artifact
+
+    screens.show_verification(verify_artifact(artifact, folds=folds), json_path)
+
+
+@app.command()
 def run(
     clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A media file with a face and a voice.")],
     target: TargetOption = None,

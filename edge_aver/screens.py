@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge_aver.benchmarks.stats import Interval
     from edge_aver.benchmarks.verdict import Verdict
     from edge_aver.corpora.prepare import PrepareSummary
+    from edge_aver.calibration.verify import Verification
     from edge_aver.demo import DemoOutcome
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction
@@ -34,6 +35,7 @@ __all__ = [
     "show_results",
     "show_trained",
     "show_verdict",
+    "show_verification",
 ]
 
 _BAR_WIDTH = 30
@@ -61,6 +63,13 @@ def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:
     lines.append(f"accuracy {trained.validation_accuracy:.1%} on the validation actors that chose the weights")
     lines.append("accuracy on test actors, with its interval: export, then edge-aver benchmark")
     _emit("\n".join([*lines, *_note(trained.spec.note)]), {**asdict(trained), "path": str(trained.path)}, json_path)
+
+
+def show_verification(verification: "Verification", json_path: str | None) -> None:
+    """One line for each thing that was checked; what fails never comes here."""
+    path = verification.artifact.path
+    lines = [str(path), *(f"ok: {check}" for check in verification.checks)]
+    _emit("\n".join(lines), {"artifact": path, "checks": verification.checks, "verified": True}, json_path)
 
 
 def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None:

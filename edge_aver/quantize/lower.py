@@ -58,7 +58,7 @@ def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
         return Lowered(path=out)
     reference = folder / f"{recipe.name}.lowered.onnx"
     quantize_qdq(source, reference, recipe, calibration)
-    if runtime != "onnxruntime":
+    if runtime != "onnxruntime" or not recipe.integer_kernels:
         return Lowered(path=reference, reference=reference)
     from edge_aver.quantize.ort_form import quantize_for_ort
 
