@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from edge_aver.benchmarks.results import Result
     from edge_aver.benchmarks.stats import Interval
     from edge_aver.benchmarks.verdict import Verdict
-    from edge_aver.corpora.prepare import PrepareSummary
     from edge_aver.calibration.verify import Verification
+    from edge_aver.corpora.prepare import PrepareSummary
     from edge_aver.demo import DemoOutcome
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction

@@ -71,7 +71,8 @@ def open_tensors(model: onnx.ModelProto) -> list[str]:
             chosen[node.output[0]] = None
         elif node.op_type in _JOINS and len(inputs) > 1 and any(name in chosen for name in inputs):
             chosen.update(dict.fromkeys((*inputs, node.output[0])))
-    return list(chosen)
+    results = {item.name for item in model.graph.output}
+    return [name for name in chosen if name not in results]
 
 
 def measure_ranges(source: Path, tensors: Sequence[str], feeds: Iterable[Feed]) -> dict[str, Range]:
@@ -95,7 +96,8 @@ def close_qdq(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> None:
     """Put an unsigned Q/DQ pair on each tensor of `ranges`, in place of the one it may have; all readers share it."""
     graph = model.graph
     sources = _dequantized_sources(graph)
-    nodes: list[onnx.NodeProto] = []
+    given = [item.name for item in graph.input if item.name in ranges]
+    nodes = [pair for name in given for pair in _pair(name, ranges[name], graph)]
     for node in graph.node:
         if not _is_replaced(node, sources, ranges):
             for i, name in enumerate(node.input):
