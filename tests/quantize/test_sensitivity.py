@@ -1,4 +1,4 @@
-"""On made-up networks whose noise is a sum over int8 blocks: the guilty block is found, and no more is spared than needed."""
+"""On made-up networks whose noise is a sum over int8 blocks: the guilty one is found, no more is spared than needed."""
 
 import math
 
