@@ -247,6 +247,10 @@ def export(
     calibration_clips: Annotated[
         int | None, typer.Option("--calibration-clips", min=1, help="Not the recipe's.")
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Measure what each block costs; write a recipe, build none.")
+    ] = False,
+    tune_minutes: Annotated[float, typer.Option("--tune-minutes", min=0.1, help="Time to tune; resumable.")] = 20.0,
     workspace: WorkspaceOption = _WORKSPACE,
     json_path: JsonOption = None,
 ) -> None:
@@ -267,7 +271,39 @@ def export(
         corpus=corpus,
         calibration_clips=calibration_clips,
     )
-    screens.show_artifacts(export_checkpoint(request), json_path)
+    if tune:
+        _tune(request, Workspace(root=workspace), tune_minutes, json_path)
+    else:
+        screens.show_artifacts(export_checkpoint(request), json_path)
+
+
+def _tune(request: Any, place: Workspace, minutes: float, json_path: str | None) -> None:
+    if len(request.recipes) != 1:
+        raise typer.BadParameter("--tune takes one --precision or --recipe")
+    require("report")
+    from edge_aver.export.sensitivity_plot import draw_sensitivity
+    from edge_aver.export.tune import tune_export
+
+    (recipe,), spec = request.recipes, request.checkpoint.spec
+    out = place.reports / f"{spec.architecture}-{spec.corpus}-fold{spec.fold}-{recipe.name}-tuned.toml"
+    tuned = tune_export(request, recipe, cache=place.cache, out=out, minutes=minutes)
+    plot = out.with_suffix(".svg")
+    draw_sensitivity(tuned.tuning, plot)
+    screens.show_tuned(tuned, plot, json_path)
+
+
+@app.command()
+def verify(
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="What an export wrote.")],
+    folds: Annotated[
+        str | None, typer.Option("--folds", metavar="NAME|TOML", help="Not the folds declared for its corpus.")
+    ] = None,
+    json_path: JsonOption = None,
+) -> None:
+    """Check an artifact: its files, the spec inside, and that only training actors of its fold calibrated it."""
+    from edge_aver.calibration.verify import verify_artifact
+
+    screens.show_verification(verify_artifact(artifact, folds=folds), json_path)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from edge_aver.benchmarks.results import Result
     from edge_aver.benchmarks.stats import Interval
     from edge_aver.benchmarks.verdict import Verdict
+    from edge_aver.calibration.verify import Verification
     from edge_aver.corpora.prepare import PrepareSummary
     from edge_aver.demo import DemoOutcome
+    from edge_aver.export.tune import TunedRecipe
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction
 
@@ -33,7 +36,9 @@ __all__ = [
     "show_prepared",
     "show_results",
     "show_trained",
+    "show_tuned",
     "show_verdict",
+    "show_verification",
 ]
 
 _BAR_WIDTH = 30
@@ -62,6 +67,40 @@ def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:
     lines.append("accuracy on test actors, with its interval: export, then edge-aver benchmark")
     table = {**asdict(trained), "path": str(trained.path), "note": trained.spec.note}
     _emit("\n".join([*lines, *_note(trained.spec.note)]), table, json_path)
+
+
+def show_tuned(tuned: "TunedRecipe", plot: Path, json_path: str | None) -> None:
+    """What every block costs in int8, the most damaging first, and where the recipe found stands."""
+    tuning = tuned.tuning
+    blocks = sorted(tuning.blocks, key=lambda item: item.alone.sqnr_db)
+    if json_path != "-":
+        table = Table(title=f"Recipe {tuned.recipe.name}", title_justify="left", box=None, pad_edge=False)
+        for column in ("Block", "Alone in int8, dB", "agree", "All but it, dB", "agree"):
+            table.add_column(column, justify="left" if column == "Block" else "right")
+        for item in blocks:
+            cells = (f"{part.sqnr_db:.1f} {part.top1_agreement:.1%}".split() for part in (item.alone, item.spared))
+            table.add_row(item.block, *chain.from_iterable(cells))
+        console = Console()
+        console.print(table)
+        whole = f"All of them in int8: {tuning.whole.sqnr_db:.1f} dB, {tuning.whole.top1_agreement:.1%} agree"
+        lines = [whole, _advice(tuned), f"Plot: {plot}"]
+        console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    found = {"recipe": tuned.recipe.name, "written": tuned.path, "plot": plot, "kept_in_fp32": tuning.kept}
+    _write_json(found | {"whole": asdict(tuning.whole), "blocks": [asdict(item) for item in blocks]}, json_path)
+
+
+def _advice(tuned: "TunedRecipe") -> str:
+    if tuned.path is None:
+        return "No mix keeps the limits of the recipe: export fp16, or loosen nothing and train longer."
+    kept = ", ".join(tuned.tuning.kept or ()) or "none"
+    return f"Kept in fp32: {kept}. Export it with: --recipe {tuned.path}"
+
+
+def show_verification(verification: "Verification", json_path: str | None) -> None:
+    """One line for each thing that was checked; what fails never comes here."""
+    path = verification.artifact.path
+    lines = [str(path), *(f"ok: {check}" for check in verification.checks)]
+    _emit("\n".join(lines), {"artifact": path, "checks": verification.checks, "verified": True}, json_path)
 
 
 def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None:

@@ -36,14 +36,19 @@ class _Declaration:
     folds: tuple[_Split, ...]
 
 
-def load_fold(corpus: str, index: int) -> Fold:
+def load_fold(corpus: str, index: int, *, folds: str | None = None) -> Fold:
     """The declared fold `index` (from 1) of a corpus.
+
+    Args:
+        corpus: which the declaration must name.
+        index: from 1.
+        folds: shipped name or TOML file; None takes the shipped one that names the corpus.
 
     Raises:
         DeclarationError: unknown corpus or fold; the known ones are listed.
         LeakError: an actor stands in two parts of the declared fold.
     """
-    splits = _splits(corpus)
+    splits = _splits(corpus, folds)
     if index not in splits:
         known = ", ".join(map(str, sorted(splits)))
         raise DeclarationError(f"unknown fold {index} of corpus {corpus}; known: {known}")
@@ -57,8 +62,8 @@ def fold_count(corpus: str) -> int:
     return len(_splits(corpus))
 
 
-def _splits(corpus: str) -> dict[int, _Split]:
-    declarations = [load(_Declaration, _FOLDER, name) for name in shipped_names(_FOLDER)]
+def _splits(corpus: str, folds: str | None = None) -> dict[int, _Split]:
+    declarations = [load(_Declaration, _FOLDER, name) for name in ((folds,) if folds else shipped_names(_FOLDER))]
     for declaration in declarations:
         if corpus in declaration.corpora:
             return {split.index: split for split in declaration.folds}

@@ -28,7 +28,7 @@ from edge_aver.quantize.ptq import Feed
 from edge_aver.spec import SPEC_KEY, CalibrationManifest, ModelSpec
 from edge_aver.targets import RUNTIMES, DeviceProfile, runtime_module
 
-__all__ = ["ExportRequest", "artifact_name", "export"]
+__all__ = ["CalibrationFeeds", "ExportRequest", "artifact_name", "draw_manifest", "export"]
 
 _TOOLS = ("nncf", "onnx", "onnxruntime", "onnxscript", "onnxsim", "openvino", "torch")
 
@@ -143,12 +143,12 @@ def _export_one(
 ) -> Artifact:
     """Lower and build one artifact; both are checked before it is put in place."""
     started = time.perf_counter()
-    manifest = _draw(request, recipe)
-    feeds: Collection[Feed] = _Feeds(store=request.store, manifest=manifest) if manifest else ()
+    manifest = draw_manifest(request, recipe)
+    feeds: Collection[Feed] = CalibrationFeeds(store=request.store, manifest=manifest) if manifest else ()
     lowered = lower(graph.path, folder, recipe, profile.runtime, feeds)
     steps = graph.steps
-    if lowered.suffix == ".onnx" and lowered != graph.path:  # IR is checked as the engine that it is
-        steps = (*steps, ladder.check_onnx("quantized", lowered, recipe.parity, exact=True))
+    if lowered.reference is not None:
+        steps = (*steps, ladder.check_onnx("quantized", lowered.reference, recipe.parity, exact=True))
     advance(note=f"{recipe.name} for {profile.name}: lowered")
     spec = _spec(request.checkpoint, recipe, manifest)
     name = artifact_name(spec, recipe, profile)
@@ -156,7 +156,7 @@ def _export_one(
     built = folder / name
     if runtime.is_folder:
         built.mkdir(exist_ok=True)
-    runtime.build(lowered, built, metadata={SPEC_KEY: spec.to_json()})
+    runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()})
     steps = (*steps, ladder.check_engine("engine", runtime, built, recipe.parity))
     artifact = Artifact(
         path=request.artifacts / name,
@@ -185,7 +185,7 @@ def _draw(request: ExportRequest, recipe: Recipe) -> CalibrationManifest | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Feeds(Collection[Feed]):
+class CalibrationFeeds(Collection[Feed]):
     """Calibration clips as network inputs, read from the store one at a time on every pass."""
 
     store: PreparedStore

@@ -1,6 +1,7 @@
 """One recipe lowered per family of runtimes, its precision written into the file."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_aver.quantize.fp16 import convert_fp16
@@ -8,11 +9,25 @@ from edge_aver.quantize.ptq import Feed
 from edge_aver.quantize.qdq import quantize_qdq
 from edge_aver.quantize.recipes import Recipe
 
-__all__ = ["lower"]
+__all__ = ["Lowered", "lower"]
 
 
-def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Path:
-    """Write the form of a graph that a runtime takes under a recipe, or give back `source` where nothing changes.
+@dataclass(frozen=True, kw_only=True)
+class Lowered:
+    """What a recipe made of a graph.
+
+    Attributes:
+        path: the form that the runtime takes; the source where nothing changes.
+        reference: the ONNX file that says in explicit numbers what `path` should compute; None where `path` is the
+            source, or is OpenVINO's own form, which is checked as the engine that it is.
+    """
+
+    path: Path
+    reference: Path | None = None
+
+
+def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Lowered:
+    """Write the form of a graph that a runtime takes under a recipe.
 
     Args:
         source: the simplified fp32 ONNX file.
@@ -30,17 +45,23 @@ def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
         # One form for every family: OpenVINO keeps the casts and fp16 weights of the file.
         out = folder / f"{recipe.name}.lowered.onnx"
         convert_fp16(source, out, recipe)
-        return out
-    return source
+        return Lowered(path=out, reference=out)
+    return Lowered(path=source)
 
 
-def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Path:
+def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Lowered:
     if runtime == "openvino":
         from edge_aver.quantize.ir import quantize_ir
 
         out = folder / f"{recipe.name}.xml"
         quantize_ir(source, out, recipe, calibration)
-    else:
-        out = folder / f"{recipe.name}.lowered.onnx"
-        quantize_qdq(source, out, recipe, calibration)
-    return out
+        return Lowered(path=out)
+    reference = folder / f"{recipe.name}.lowered.onnx"
+    quantize_qdq(source, reference, recipe, calibration)
+    if runtime != "onnxruntime" or not recipe.integer_kernels:
+        return Lowered(path=reference, reference=reference)
+    from edge_aver.quantize.ort_form import quantize_for_ort
+
+    out = folder / f"{recipe.name}.onnxruntime.onnx"
+    quantize_for_ort(source, reference, out, calibration)
+    return Lowered(path=out, reference=reference)

@@ -19,14 +19,17 @@ Feed = Mapping[str, npt.NDArray[Any]]
 """Network inputs by name, batch 1."""
 
 
-def post_training_quantize(model: Any, nodes: Iterable[str], recipe: Recipe, calibration: Collection[Feed]) -> Any:
+def post_training_quantize(
+    model: Any, nodes: Iterable[str], recipe: Recipe, calibration: Collection[Feed], *, by_tensor: bool = False
+) -> Any:
     """Quantize the int8 blocks of a recipe: symmetric (PERFORMANCE), attention patterns kept whole (TRANSFORMER).
 
     Args:
         model: `onnx.ModelProto` or `openvino.Model`.
         nodes: names of the model's nodes.
         recipe: whose other blocks are left alone.
-        calibration: iterated more than once.
+        calibration: iterated more than once, one clip at a time; none is kept.
+        by_tensor: one scale for each activation; else NNCF gives the inputs of depthwise convolutions one a channel.
 
     Raises:
         ExportError: NNCF refused the graph.
@@ -43,10 +46,18 @@ def post_training_quantize(model: Any, nodes: Iterable[str], recipe: Recipe, cal
                 subset_size=len(calibration),
                 model_type=nncf.ModelType.TRANSFORMER,
                 ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
-                advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE),
+                advanced_parameters=_advanced(nncf, recipe, by_tensor=by_tensor),
             )
     except nncf.InternalError as error:
         raise ExportError(f"NNCF cannot quantize the graph: {error}") from error
+
+
+def _advanced(nncf: Any, recipe: Recipe, *, by_tensor: bool) -> Any:
+    parameters = importlib.import_module("nncf.quantization.advanced_parameters").QuantizationParameters
+    return nncf.AdvancedQuantizationParameters(
+        overflow_fix=nncf.OverflowFix.ENABLE if recipe.overflow_fix else nncf.OverflowFix.DISABLE,
+        activations_quantization_params=parameters(per_channel=False) if by_tensor else None,
+    )
 
 
 def _quiet_nncf() -> Any:

@@ -50,7 +50,7 @@ class ParityLimits:
 class Calibration:
     """How many clips calibrate, and the seed of the draw."""
 
-    clips: int = 64
+    clips: int = 128
     seed: int = 0
 
 
@@ -65,6 +65,9 @@ class Recipe:
         blocks: precision by block (names in `edge_aver.quantize.blocks`).
         calibration: the draw; None where nothing is calibrated.
         parity: limits for the quantized graph and the engines.
+        integer_kernels: whether ONNX Runtime's form quantizes what lies between convolutions too, which its integer
+            kernels demand; without it they multiply in fp32 with 8-bit operands.
+        overflow_fix: 7-bit weights in OpenVINO's form, which cannot saturate on a CPU without 8-bit dot products.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Recipe:
     blocks: Mapping[str, str] = field(default_factory=dict)
     calibration: Calibration | None = None
     parity: ParityLimits = field(default_factory=ParityLimits)
+    integer_kernels: bool = False
+    overflow_fix: bool = False
     sha256: str = ""
 
     def precision_of(self, block: str) -> str:
@@ -124,3 +129,5 @@ class _Declared:
     blocks: dict[str, Precision] = field(default_factory=dict)
     calibration: Calibration | None = None
     parity: ParityLimits = field(default_factory=ParityLimits)
+    integer_kernels: bool = False
+    overflow_fix: bool = False

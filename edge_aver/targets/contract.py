@@ -51,6 +51,13 @@ class RuntimeModule(Protocol):
             TargetError: the runtime refused the graph.
         """
 
+    def read_metadata(self, path: Path, key: str) -> str | None:
+        """What `build` was given under `key` of `metadata`; None where the file has no such key.
+
+        Raises:
+            ArtifactError: the runtime cannot read it.
+        """
+
     def open_runner(
         self, path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
     ) -> Runner:

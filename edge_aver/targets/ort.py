@@ -17,7 +17,7 @@ import onnxruntime
 
 from edge_aver.errors import ArtifactError, TargetError
 
-__all__ = ["OrtRunner", "build", "is_folder", "open_runner", "suffix"]
+__all__ = ["OrtRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
 
 suffix = ".onnx"
 is_folder = False
@@ -51,6 +51,12 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
         raise TargetError(str(error)) from error
 
 
+def read_metadata(path: Path, key: str) -> str | None:
+    """Value of a key of `metadata_props`; see `RuntimeModule.read_metadata`."""
+    with open_runner(path, exact=True) as runner:
+        return runner.metadata.get(key)
+
+
 def open_runner(
     path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
 ) -> "OrtRunner":
@@ -72,6 +78,12 @@ class OrtRunner:
         except _ERRORS as error:
             raise ArtifactError(f"{path}: ONNX Runtime cannot open it: {error}") from error
         self._outputs = [item.name for item in self._session.get_outputs()]
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The file's `metadata_props`."""
+        properties: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return properties
 
     @cached_property
     def executed_precisions(self) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ import openvino
 
 from edge_aver.errors import ArtifactError, TargetError
 
-__all__ = ["OvRunner", "build", "is_folder", "open_runner", "suffix"]
+__all__ = ["OvRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
 
 suffix = ".openvino"
 is_folder = True
@@ -39,6 +39,16 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
         core.compile_model(model, "CPU")
     except RuntimeError as error:
         raise TargetError(f"OpenVINO cannot build {out.name}: {error}") from error
+
+
+def read_metadata(path: Path, key: str) -> str | None:
+    """Value of a key of `rt_info`; see `RuntimeModule.read_metadata`."""
+    try:
+        model = openvino.Core().read_model(path / _XML)
+        names = key.split(".")
+        return str(model.get_rt_info(names).value) if model.has_rt_info(names) else None
+    except RuntimeError as error:
+        raise ArtifactError(f"{path}: OpenVINO cannot open it: {error}") from error
 
 
 def open_runner(
