@@ -155,7 +155,7 @@ def _known(result: Result) -> Candidate:
     return Candidate(
         precision=result.artifact.precision,
         size_bytes=result.artifact.size_bytes,
-        parity=all(step.get("passed", False) for step in result.parity),
+        parity=bool(result.parity) and all(step.get("passed", False) for step in result.parity),
         memory_bytes=summary.peak_bytes or result.artifact.size_bytes,
         latency_s=summary.network_s.p50,
     )
@@ -163,7 +163,7 @@ def _known(result: Result) -> Candidate:
 
 def _why_not(item: Candidate, baseline: Candidate) -> str:
     """What bars a candidate, first, and its figures."""
-    barred = "" if item.parity else "it left its parity limits; "
+    barred = "" if item.parity else "parity not passed; "
     return barred + _figures(item, baseline)
 
 

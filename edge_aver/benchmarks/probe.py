@@ -83,6 +83,6 @@ def _known(artifact: Artifact) -> Candidate:
     return Candidate(
         precision=artifact.precision,
         size_bytes=artifact.size_bytes,
-        parity=all(step.get("passed", False) for step in artifact.parity),
+        parity=bool(artifact.parity) and all(step.get("passed", False) for step in artifact.parity),
         memory_bytes=artifact.size_bytes,
     )
