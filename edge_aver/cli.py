@@ -31,6 +31,7 @@ app = typer.Typer(
 # typer carries click inside it: its exceptions are reached through the one that typer exports.
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
+_MOST_MISSING = Preprocessing().frames - 1
 _CPU_TARGETS = ("openvino-cpu", "onnxruntime-cpu")
 
 
@@ -89,6 +90,24 @@ def _one_of(what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = Fal
     return check
 
 
+def _split_modalities(values: list[str] | None) -> list[str]:
+    """`both,audio` and options given several times alike."""
+    from edge_aver.benchmarks.conditions import MODALITIES
+
+    names: list[str] = [name.strip() for value in values or () for name in value.split(",")]
+    _one_of("modality", lambda: MODALITIES)(names)
+    return names
+
+
+def _split_counts(values: list[str] | None) -> list[str]:
+    """Likewise for whole numbers from 1 to 14."""
+    counts = [count.strip() for value in values or () for count in value.split(",")]
+    for count in counts:
+        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= _MOST_MISSING):
+            raise typer.BadParameter(f"{count!r}; expected how many faces are missing, 1 to {_MOST_MISSING}")
+    return counts
+
+
 def _check_margin(value: float) -> float:
     if not 0 < value < 100:
         raise typer.BadParameter(f"{value:g} points; expected more than 0 and less than 100")
@@ -120,6 +139,14 @@ TargetsOption = Annotated[
 ]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of the runtime.")]
+ModalityOption = Annotated[
+    list[str] | None,
+    typer.Option("--modality", callback=_split_modalities, metavar="both,audio,visual", help="What the network gets."),
+]
+MissingOption = Annotated[
+    list[str] | None,
+    typer.Option("--missing-faces", callback=_split_counts, metavar="K", help="K of the 15 faces blacked out."),
+]
 JsonOption = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Result as JSON; - prints it.")]
 
 TargetOption = Annotated[str | None, typer.Option("--target", callback=_TARGET, help="Device profile.")]
@@ -258,6 +285,7 @@ def export(
     if not precision and not recipe:
         raise typer.BadParameter("give --precision or --recipe")
     require("export")
+    from edge_aver.benchmarks.probe import advise_builds
     from edge_aver.export.pipeline import export as export_checkpoint
     from edge_aver.export.plan import plan_export
 
@@ -273,8 +301,9 @@ def export(
     )
     if tune:
         _tune(request, Workspace(root=workspace), tune_minutes, json_path)
-    else:
-        screens.show_artifacts(export_checkpoint(request), json_path)
+        return
+    artifacts = export_checkpoint(request)
+    screens.show_artifacts(artifacts, json_path, advise_builds(artifacts))
 
 
 def _tune(request: Any, place: Workspace, minutes: float, json_path: str | None) -> None:
@@ -342,11 +371,17 @@ def benchmark(
         list[Path] | None,
         typer.Option("--data", help="For end-to-end: folder of media files, not the fold's clips; may be repeated."),
     ] = None,
+    modality: ModalityOption = None,
+    missing_faces: MissingOption = None,
     threads: ThreadsOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
     json_path: JsonOption = None,
 ) -> None:
-    """Measure artifacts: accuracy with intervals, parameters, memory, latency; each in processes of its own."""
+    """Measure artifacts: accuracy with intervals, parameters, memory, latency; each in processes of its own.
+
+    --modality and --missing-faces take lists (both,audio) and may be repeated: accuracy is measured under each.
+    """
+    from edge_aver.benchmarks.conditions import conditions_of
     from edge_aver.benchmarks.measure import run_benchmark
     from edge_aver.benchmarks.suites import load_suite
     from edge_aver.bundle import choose_artifacts
@@ -361,6 +396,7 @@ def benchmark(
         threads=threads,
         data=data or (),
         checkpoints=place.checkpoints,
+        conditions=conditions_of(modality or (), [int(count) for count in missing_faces or ()]),
     )
     screens.show_results(results, json_path)
 
@@ -375,16 +411,23 @@ def compare(
     gate: Annotated[
         str | None, typer.Option("--gate", callback=_GATE, metavar="accuracy", help="Exit 3 on FAIL, 4 if undecided.")
     ] = None,
+    modality: ModalityOption = None,
+    missing_faces: MissingOption = None,
     json_path: JsonOption = None,
 ) -> None:
     """Judge what B costs in accuracy, clip by clip: PASS, FAIL or INCONCLUSIVE.
 
     A CSV file has columns clip,label,prediction[,fold][,actor]; without the last, clips are named as RAVDESS's.
+    Of results, --modality or --missing-faces picks the predictions that were made under that condition.
     """
+    from edge_aver.benchmarks.conditions import conditions_of
     from edge_aver.benchmarks.verdict import check_gate
     from edge_aver.benchmarks.verdict import compare as compare_predictions
 
-    verdict = compare_predictions(a, b, margin=margin)
+    if len([*(modality or ()), *(missing_faces or ())]) > 1:
+        raise typer.BadParameter("compare takes one --modality or one --missing-faces")
+    condition = conditions_of(modality or (), [int(count) for count in missing_faces or ()])[-1]
+    verdict = compare_predictions(a, b, margin=margin, condition=condition)
     screens.show_verdict(verdict, json_path)
     if gate:
         check_gate(verdict)

@@ -18,6 +18,7 @@ from edge_aver.files import json_text, write_text
 from edge_aver.spec import provenance_note
 
 if TYPE_CHECKING:
+    from edge_aver.benchmarks.advice import Advice
     from edge_aver.benchmarks.results import Result
     from edge_aver.benchmarks.stats import Interval
     from edge_aver.benchmarks.verdict import Verdict
@@ -91,7 +92,7 @@ def show_tuned(tuned: "TunedRecipe", plot: Path, json_path: str | None) -> None:
 
 def _advice(tuned: "TunedRecipe") -> str:
     if tuned.path is None:
-        return "No mix keeps the limits of the recipe: export fp16, or loosen nothing and train longer."
+        return "No mix keeps the limits of the recipe; export fp16."
     kept = ", ".join(tuned.tuning.kept or ()) or "none"
     return f"Kept in fp32: {kept}. Export it with: --recipe {tuned.path}"
 
@@ -103,8 +104,8 @@ def show_verification(verification: "Verification", json_path: str | None) -> No
     _emit("\n".join(lines), {"artifact": path, "checks": verification.checks, "verified": True}, json_path)
 
 
-def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None:
-    """The parity ladder of every artifact, and where each lies."""
+def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None, advice: Sequence["Advice"] = ()) -> None:
+    """The parity ladder of every artifact, where each lies, and which precision to ship."""
     if json_path != "-":
         console = Console()
         for artifact in artifacts:
@@ -113,9 +114,13 @@ def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None) -> None
         if parameters is not None:
             counts = f"{parameters.deployed:,} deployed, {parameters.paper:,} counted as the paper does"
             console.print(f"Parameters: {counts}", highlight=False)
-        for line in _note(artifacts[0].spec.note):
-            console.print(line, highlight=False)
-    _write_json([{**asdict(artifact), "note": artifact.spec.note} for artifact in artifacts], json_path)
+        for line in (*_note(artifacts[0].spec.note), *map(str, advice)):
+            console.print(line, highlight=False, markup=False)
+    told = {item.target: asdict(item) for item in advice}
+    tables = [
+        {**asdict(artifact), "note": artifact.spec.note, "advice": told.get(artifact.target)} for artifact in artifacts
+    ]
+    _write_json(tables, json_path)
 
 
 def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", json_path: str | None) -> None:

@@ -16,6 +16,7 @@ from media_files import numbered, tone, write_media
 from runtime_models import tiny_artifact
 
 from edge_aver import cli
+from edge_aver.benchmarks import measure
 from edge_aver.corpora.synthetic import write_clip
 from edge_aver.export.detector import ensure_detector
 from edge_aver.models.checkpoint import save_checkpoint
@@ -145,6 +146,9 @@ def test_what_is_not_there_is_named_with_the_way_to_get_it(edge_aver, tmp_path, 
         (("export", "--arch", "sa"), ("--precision",)),
         (("prepare", "--corpus", "imdb"), ("imdb", "ravdess")),
         (("benchmark", "--suite", "huge"), ("huge", "full, quick, smoke")),
+        (("benchmark", "--modality", "both,smell"), ("smell", "both, audio, visual")),
+        (("benchmark", "--missing-faces", "5,0"), ("'0'", "1 to 14")),
+        (("benchmark", "--missing-faces", "few"), ("'few'", "1 to 14")),
         (("train", "--arch", "sa", "--fold", "zero"), ("--fold", "integer")),
         (("train",), ("--arch",)),
         (("run",), ("CLIP",)),
@@ -162,6 +166,23 @@ def test_media_files_belong_to_the_suite_of_the_front_end(edge_aver, artifact, t
     check_error(outcome, 1, "smoke", "--data")
     check_error(edge_aver("benchmark", "--suite", "end-to-end", "--data", tmp_path / "nowhere"), 1, "no such folder")
     check_error(edge_aver("benchmark", "--suite", "end-to-end", "--data", tmp_path / "workspace"), 1, "no media files")
+
+
+@pytest.mark.parametrize(
+    ("options", "conditions"),
+    [
+        ((), ("both",)),
+        (("--modality", "both,audio", "--modality", "visual"), ("both", "audio", "visual")),
+        (("--missing-faces", "5,10"), ("both", "missing-faces-5", "missing-faces-10")),
+        (("--modality", "audio", "--missing-faces", "5"), ("audio", "missing-faces-5")),
+    ],
+)
+def test_conditions_are_lists_and_may_be_repeated(edge_aver, artifact, monkeypatch, options, conditions):
+    asked = []
+    monkeypatch.setattr(measure, "run_benchmark", lambda *_, **values: asked.append(values["conditions"]) or ())
+
+    assert edge_aver("benchmark", "--json", "-", *options)[0] == 0
+    assert asked == [conditions]
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(edge_aver, checkpoint):

@@ -7,6 +7,10 @@ import pytest
 from prediction_files import clip_name, write_lines, write_predictions
 
 from edge_aver import cli
+from edge_aver.benchmarks.machine import Machine
+from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, ConditionPredictions, Result, write_result
+from edge_aver.benchmarks.suites import load_suite
+from edge_aver.spec import ModelSpec
 
 ALL_BUT_ONE_IN_TEN = [(actor, index) for actor in range(1, 25) for index in range(0, 60, 10)]
 ONE_OF_TWELVE = [(actor, 3) for actor in range(1, 13)]
@@ -101,6 +105,69 @@ def test_the_margin_moves_the_verdict(compare, sides):
     assert "\nFAIL at" not in compare(sides["A"], sides["FAIL"], "--margin", "11")[1]
 
 
+@pytest.fixture
+def results(tmp_path):
+    """An fp32 and an INT8 result of which the latter says otherwise once where it only listens."""
+    paths = {}
+    for precision, heard in (("fp32", "sad"), ("int8", "calm")):
+        clips = [clip(index, heard if index == 7 else "sad") for index in range(16)]
+        whole = tuple(clip(index, "sad") for index in range(16))
+        conditions = tuple(
+            ConditionPredictions(name=name, predictions=tuple(clips)) for name in ("audio", "missing-faces-5")
+        )
+        result = measured(precision, predictions=whole, conditions=conditions)
+        paths[precision] = write_result(result, tmp_path)
+    return paths
+
+
+def clip(index, said):
+    return ClipPrediction(
+        id=f"clip-{index}", tensors_sha256="ab", actor=1 + index // 8, label="sad", prediction=said, logits=(0.0,)
+    )
+
+
+def measured(precision, **values):
+    machine = Machine(architecture="x", cpu="c", cpu_flags=(), cpus=1, memory_bytes=None, system="s", python="p")
+    record = ArtifactRecord(
+        name=f"a-{precision}", target="openvino-cpu", runtime="openvino", precision=precision, files={}
+    )
+    return Result(
+        artifact=record,
+        spec=ModelSpec(architecture="sa", corpus="synthetic", fold=1),
+        suite=load_suite("smoke"),
+        machine=machine,
+        tool_versions={},
+        started_utc="2026-11-23T03:18:00.123Z",
+        executed_precisions={},
+        **values,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "lost"),
+    [
+        ((), "fold 1\n", 0),
+        (("--modality", "both"), "fold 1\n", 0),
+        (("--modality", "audio"), "fold 1, audio alone\n", 1),
+        (("--missing-faces", "5"), "fold 1, 5 of 15 faces missing\n", 1),
+    ],
+)
+def test_a_condition_of_two_results_is_compared(compare, results, options, told, lost):
+    status, out, _ = compare(results["fp32"], results["int8"], *options)
+    table = json.loads(compare(results["fp32"], results["int8"], *options, "--json", "-")[1])
+
+    assert status == 0
+    assert f"B  sa int8 on openvino-cpu, synthetic, {told}" in out
+    assert table["flips"]["right_to_wrong"] == lost
+
+
+def test_a_condition_that_is_not_there_is_one_line(compare, results, sides):
+    check_error(
+        compare(results["fp32"], results["int8"], "--modality", "visual"), 1, "accuracy, faces alone was not measured"
+    )
+    check_error(compare(sides["A"], sides["PASS"], "--modality", "audio"), 1, "A.csv", "names no condition")
+
+
 def test_one_actor_gets_no_interval_over_actors(compare, tmp_path):
     path = write_predictions(tmp_path / "a.csv", actors=1)
 
@@ -167,6 +234,10 @@ def test_a_json_file_that_is_no_result_is_one_line(compare, tmp_path):
         (("--margin", "wide"), ("--margin", "number")),
         (("--gate", "beauty"), ("beauty", "known: accuracy")),
         (("--gate", "speed"), ("speed", "known: accuracy")),
+        (("--modality", "smell"), ("smell", "known: both, audio, visual")),
+        (("--modality", "audio,visual"), ("one --modality",)),
+        (("--modality", "audio", "--missing-faces", "5"), ("one --modality",)),
+        (("--missing-faces", "15"), ("'15'", "1 to 14")),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(compare, sides, arguments, words):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_aver import screens
+from edge_aver.benchmarks.advice import Advice
 from edge_aver.bundle import Artifact
 from edge_aver.corpora.prepare import PrepareSummary
 from edge_aver.models.training import TrainedNetwork
@@ -33,6 +34,17 @@ SCREENS = {
     "export": lambda spec, path: screens.show_artifacts([artifact(spec)], path),
     "run": lambda spec, path: screens.show_prediction(artifact(spec), Path("clip.mp4"), PREDICTION, path),
 }
+
+
+ADVICE = Advice(target="onnxruntime-cpu", network="sa, [x] fold 1", precision="int8", reason="twice as fast")
+
+
+def test_what_to_ship_stands_after_an_export(capsys):
+    spec = ModelSpec(architecture="sa", corpus="ravdess", fold=1)
+    screens.show_artifacts([artifact(spec)], None, [ADVICE])
+    assert capsys.readouterr().out.splitlines()[-1] == "Ship int8 of sa, [x] fold 1 on onnxruntime-cpu: twice as fast"
+    screens.show_artifacts([artifact(spec)], "-", [ADVICE])
+    assert json.loads(capsys.readouterr().out)[0]["advice"]["precision"] == "int8"
 
 
 NAMES = {"composite": ["Composite clips"], "synthetic": ["Synthetic actors"], "ravdess": []}

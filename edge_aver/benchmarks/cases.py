@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_aver.benchmarks.clips import find_media, media_of_test_actors
+from edge_aver.benchmarks.conditions import BOTH
 from edge_aver.benchmarks.request import MediaClip, Request
 from edge_aver.benchmarks.suites import FrontEndPart, Suite
 from edge_aver.bundle import Artifact, open_artifact
@@ -19,11 +20,15 @@ __all__ = ["Case", "Subject", "find_subjects", "interleaved", "request"]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One worker process: `artifact` counts the artifacts, `repetition` the processes of the same case."""
+    """One worker process: `artifact` counts the artifacts, `repetition` the processes of the same case.
+
+    `condition` is that of accuracy (`conditions`); there is one process for each.
+    """
 
     artifact: int
     name: str
     repetition: int
+    condition: str = BOTH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +91,16 @@ def find_subjects(
     return subjects
 
 
-def interleaved(artifacts: int, suite: Suite) -> list[Case]:
+def interleaved(artifacts: int, suite: Suite, conditions: Sequence[str] = (BOTH,)) -> list[Case]:
     """All cases in seeded random order, so that a drift of the machine meets every artifact and stack alike."""
     part = suite.front_end
     counts = {"network": suite.processes, "accuracy": 1, "end_to_end": 1} if part is None else _counts(part)
     cases = [
-        Case(artifact=artifact, name=name, repetition=repetition)
+        Case(artifact=artifact, name=name, repetition=repetition, condition=condition)
         for artifact in range(artifacts)
         for name, count in counts.items()
         for repetition in range(count)
+        for condition in (conditions if name == "accuracy" else (BOTH,))
     ]
     random.Random(suite.seed).shuffle(cases)
     return cases
@@ -119,6 +125,7 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
         seed=suite.seed + case.repetition,
         media=_media(case, subject.media),
         checkpoint=str(subject.checkpoint) if needs_checkpoint else None,
+        condition=case.condition,
     )
 
 

@@ -1,6 +1,6 @@
 """Numbers as people read them; storage keeps seconds, bytes and rates."""
 
-__all__ = ["NOT_MEASURED", "megabytes", "millions", "milliseconds", "percent"]
+__all__ = ["NOT_MEASURED", "megabytes", "millions", "milliseconds", "percent", "points"]
 
 NOT_MEASURED = "not measured"
 
@@ -8,6 +8,11 @@ NOT_MEASURED = "not measured"
 def percent(rate: float | None) -> str:
     """A rate in [0, 1] as a percentage with one decimal."""
     return NOT_MEASURED if rate is None else f"{100 * rate:.1f}"
+
+
+def points(difference: float) -> str:
+    """A difference of rates in percentage points, signed, with two decimals."""
+    return f"{100 * difference:+.2f}"
 
 
 def milliseconds(value_s: float | None) -> str:

@@ -13,12 +13,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edge_aver.benchmarks.cases import Subject, find_subjects, interleaved, request
+from edge_aver.benchmarks.conditions import BOTH, check_condition
 from edge_aver.benchmarks.front_end import AgreementAnswer, RoundAnswer
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements, MeasuredClip
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
 from edge_aver.benchmarks.request import Request
-from edge_aver.benchmarks.results import ArtifactRecord, Gap, Result, without_none, write_result
+from edge_aver.benchmarks.results import (
+    ArtifactRecord,
+    ConditionPredictions,
+    Gap,
+    Result,
+    without_none,
+    write_result,
+)
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
 from edge_aver.bundle import Artifact
@@ -50,6 +58,7 @@ def run_benchmark(
     threads: int | None = None,
     data: Sequence[Path] = (),
     checkpoints: Path | None = None,
+    conditions: Sequence[str] = (BOTH,),
 ) -> tuple[Result, ...]:
     """Measure `artifacts` by `suite` and write one result each, as soon as its last case is done.
 
@@ -64,6 +73,7 @@ def run_benchmark(
         threads: CPU threads of every runtime; None leaves it to the runtime.
         data: folders of media files for a front-end part; none: the files of the fold's prepared test clips.
         checkpoints: folder in which the artifacts' own networks are looked for, for the reference stack.
+        conditions: under which accuracy is measured, each in a process of its own (`conditions_of`).
 
     Returns:
         One result for each artifact, in their order.
@@ -71,25 +81,34 @@ def run_benchmark(
     Raises:
         ArtifactError: all artifacts are incomplete or changed.
         CorpusError: the clips of their corpora are not prepared, or were with other constants.
-        MeasurementError: nothing to measure, a folder for results that cannot be made, or clips given to a suite that
-            measures the fold's own.
+        MeasurementError: nothing to measure, a folder for results that cannot be made, clips given to a suite that
+            measures the fold's own, or conditions to one that measures no accuracy.
     """
     if not artifacts:
         raise MeasurementError("no artifact to measure; make one with edge-aver export")
+    _check_conditions(conditions, suite)
     subjects = find_subjects(artifacts, prepared, suite, data, checkpoints)
     _make_folder(results)
     started_utc = _utc_now()
-    cases, outcomes, written = interleaved(len(artifacts), suite), defaultdict(list), {}
+    cases, outcomes, written = interleaved(len(artifacts), suite, conditions), defaultdict(list), {}
     with progress(f"Benchmark, suite {suite.name}", len(cases)) as advance:
         for position, case in enumerate(cases):
             subject = subjects[case.artifact]
-            outcomes[case.artifact].append(_outcome(request(case, subject, suite, threads), suite.timeout_s))
-            advance(note=f"{subject.artifact.path.name}: {case.name}")
+            asked = request(case, subject, suite, threads)
+            outcomes[case.artifact].append(_outcome(asked, suite.timeout_s))
+            advance(note=f"{subject.artifact.path.name}: {asked.name}")
             if all(later.artifact != case.artifact for later in cases[position + 1 :]):
-                result = _result(subject, outcomes[case.artifact], suite, started_utc, threads)
+                result = _result(subject, outcomes[case.artifact], suite, started_utc, threads, conditions)
                 write_result(result, results)
                 written[case.artifact] = result
     return tuple(written[index] for index in range(len(artifacts)))
+
+
+def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
+    for name in conditions:
+        check_condition(name)
+    if suite.front_end is not None and tuple(conditions) != (BOTH,):
+        raise MeasurementError(f"suite {suite.name} measures no accuracy; leave out --modality and --missing-faces")
 
 
 def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
@@ -147,14 +166,19 @@ def _death(status: int, remarks: str) -> str:
 
 def _gap(request: Request, reason: str, *, failed: bool = True) -> Gap:
     """Results name no place on the machine: of every absolute path the last part is kept."""
-    return Gap(case=request.case, reason=re.sub(r"(?<![\w.])/(?:[^\s/'\":]+/)+", "", reason), failed=failed)
+    return Gap(case=request.name, reason=re.sub(r"(?<![\w.])/(?:[^\s/'\":]+/)+", "", reason), failed=failed)
 
 
 def _result(
-    subject: Subject, outcomes: Iterable[Answer | Gap], suite: Suite, started_utc: str, threads: int | None
+    subject: Subject,
+    outcomes: Iterable[Answer | Gap],
+    suite: Suite,
+    started_utc: str,
+    threads: int | None,
+    conditions: Sequence[str],
 ) -> Result:
     artifact, answers = subject.artifact, list(outcomes)
-    accuracy = next((item for item in answers if isinstance(item, AccuracyAnswer)), None)
+    accuracy = {item.condition: item for item in answers if isinstance(item, AccuracyAnswer)}
     return Result(
         artifact=ArtifactRecord(
             name=artifact.path.name,
@@ -170,9 +194,14 @@ def _result(
         tool_versions=tool_versions(),
         started_utc=started_utc,
         threads=threads,
-        executed_precisions=accuracy.executed_precisions if accuracy else {},
+        executed_precisions=next(iter(accuracy.values())).executed_precisions if accuracy else {},
         network=tuple(item.run for item in answers if isinstance(item, NetworkAnswer)),
-        predictions=accuracy.predictions if accuracy else (),
+        predictions=accuracy[BOTH].predictions if BOTH in accuracy else (),
+        conditions=tuple(
+            ConditionPredictions(name=name, predictions=accuracy[name].predictions)
+            for name in conditions
+            if name in accuracy and name != BOTH
+        ),
         end_to_end=tuple(query for item in answers if isinstance(item, EndToEndAnswer) for query in item.queries),
         front_end=_front_end(subject, answers) if suite.front_end is not None else None,
         gaps=_gaps(answers),

@@ -8,10 +8,13 @@ from typing import Any
 
 from edge_aver import __version__
 from edge_aver.benchmarks import plots
-from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent
+from edge_aver.benchmarks.advice import advise_results
+from edge_aver.benchmarks.conditions import BOTH, told
+from edge_aver.benchmarks.costs import costs_of
+from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent, points
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.stats import minimum_queries
-from edge_aver.benchmarks.summary import Summary, provenance_notes, summarize
+from edge_aver.benchmarks.summary import Summary, condition_names, provenance_notes, summarize
 from edge_aver.errors import ArtifactError, MissingLibraryError
 from edge_aver.files import write_text
 
@@ -66,6 +69,9 @@ def _context(everything: Sequence[Summary]) -> dict[str, Any]:
         "notes": provenance_notes(results),
         "invalid_count": sum(bool(item.invalid) for item in everything),
         "remarks": list(_remarks(everything)),
+        "conditions": condition_names(items) if set(condition_names(items)) - {BOTH} else (),
+        "advice": advise_results(results),
+        "costs": costs_of([item.result for item in items]),
         "stages": tuple(dict.fromkeys(stage for item in items for stage in item.stages_s)),
         "figures": _figures(items),
         "p90_queries": minimum_queries(0.9),
@@ -170,6 +176,8 @@ def _bound(name: str) -> str:
 
 _FILTERS: dict[str, Callable[[Any], str]] = {
     "percent": percent,
+    "points": points,
+    "told": told,
     "milliseconds": milliseconds,
     "megabytes": megabytes,
     "millions": millions,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from edge_aver.benchmarks.conditions import BOTH, accuracy_case
+
 __all__ = ["MediaClip", "Request"]
 
 
@@ -38,6 +40,7 @@ class Request:
         seed: of the choice and order of clips.
         media: files that the front end's cases measure on.
         checkpoint: path of the network as PyTorch has it; None where it is not at hand or not needed.
+        condition: under which accuracy is measured (`conditions`).
     """
 
     case: str
@@ -51,3 +54,9 @@ class Request:
     seed: int = 0
     media: tuple[MediaClip, ...] = ()
     checkpoint: str | None = None
+    condition: str = BOTH
+
+    @property
+    def name(self) -> str:
+        """The case, and what is missing where something is."""
+        return accuracy_case(self.condition) if self.case == "accuracy" else self.case

@@ -7,18 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edge_aver.benchmarks.conditions import BOTH, check_condition
 from edge_aver.benchmarks.front_end_results import EndToEndQuery, FrontEndMeasurements
 from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.bundle import FileEntry
 from edge_aver.declarations import parse
-from edge_aver.errors import ArtifactError, DeclarationError
+from edge_aver.errors import ArtifactError, DeclarationError, MeasurementError
 from edge_aver.files import json_text, sha256_bytes, write_text
 from edge_aver.spec import ModelSpec
 
 __all__ = [
     "ArtifactRecord",
     "ClipPrediction",
+    "ConditionPredictions",
     "Gap",
     "Measurements",
     "NetworkRun",
@@ -83,6 +85,17 @@ class ClipPrediction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConditionPredictions:
+    """What the artifact answered where something was missing: the condition's name (`conditions`), and every test clip.
+
+    The hash of a clip is that of its whole tensors: name and clip say what was masked of it.
+    """
+
+    name: str
+    predictions: tuple[ClipPrediction, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gap:
     """What has no number, and why; `failed` tells a failure from what could not be measured here at all."""
 
@@ -104,7 +117,8 @@ class Measurements:
         threads: CPU threads asked for; None: the runtime's own choice.
         executed_precisions: layers by the precision the runtime executed; {} where it does not tell.
         network: one entry for each process.
-        predictions: one for each test clip of the fold.
+        predictions: one for each test clip of the fold, with both modalities.
+        conditions: the same clips with something missing; left out of the file where nothing was.
         end_to_end: one for each media file.
         front_end: where the suite has such a part.
         gaps: what is missing of these, and why.
@@ -119,6 +133,7 @@ class Measurements:
     executed_precisions: dict[str, int]
     network: tuple[NetworkRun, ...] = ()
     predictions: tuple[ClipPrediction, ...] = ()
+    conditions: tuple[ConditionPredictions, ...] = ()
     end_to_end: tuple[EndToEndQuery, ...] = ()
     front_end: FrontEndMeasurements | None = None
     gaps: tuple[Gap, ...] = ()
@@ -130,6 +145,12 @@ class Result(Measurements):
 
     spec: ModelSpec
     parity: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def predictions_by_condition(self) -> dict[str, tuple[ClipPrediction, ...]]:
+        """Every set of predictions that was measured, by the name of its condition; `both` first."""
+        whole = {BOTH: self.predictions} if self.predictions else {}
+        return whole | {item.name: item.predictions for item in self.conditions}
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -149,6 +170,8 @@ def document(result: Result) -> dict[str, Any]:
     table = {"schema_version": _SCHEMA_VERSION, **without_none(asdict(result))}
     # The spec and the ladder are others' formats: they travel as they are.
     table |= {"spec": asdict(result.spec), "parity": [dict(step) for step in result.parity]}
+    if not result.conditions:
+        del table["conditions"]
     return table | {_DIGEST: _digest(table)}
 
 
@@ -215,12 +238,25 @@ def _check(measured: Measurements, labels: tuple[str, ...]) -> None:
         times += _front_end_times(measured.front_end)
     if any(not (0 < value < math.inf) for value in times):
         raise ValueError("a latency that is not a positive number of seconds (did a clock jump?)")
-    said = {name for item in measured.predictions for name in (item.label, item.prediction)}
+    _check_conditions(measured.conditions)
+    predictions = [*measured.predictions, *(clip for item in measured.conditions for clip in item.predictions)]
+    said = {name for item in predictions for name in (item.label, item.prediction)}
     if unknown := sorted(said - set(labels)):
         raise ValueError(f"{unknown[0]!r} is no label of the network")
     front_end = measured.front_end is not None and bool(times)
-    if not (measured.network or measured.predictions or measured.end_to_end or front_end or measured.gaps):
+    if not (measured.network or predictions or measured.end_to_end or front_end or measured.gaps):
         raise ValueError("an empty run")
+
+
+def _check_conditions(conditions: tuple[ConditionPredictions, ...]) -> None:
+    names = [item.name for item in conditions]
+    try:
+        for name in names:
+            check_condition(name)
+    except MeasurementError as error:
+        raise ValueError(str(error)) from error
+    if BOTH in names or len(set(names)) < len(names) or not all(item.predictions for item in conditions):
+        raise ValueError(f"conditions {', '.join(names)}: each once and with predictions, both not among them")
 
 
 def _front_end_times(measured: FrontEndMeasurements) -> list[float]:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_aver.benchmarks.conditions import BOTH, accuracy_case, check_condition, told
 from edge_aver.benchmarks.results import Result, read_result
 from edge_aver.benchmarks.summary import provenance_notes
 from edge_aver.benchmarks.validity import invalid_reasons
 from edge_aver.console import say
 from edge_aver.errors import ComparisonError
 
-__all__ = ["Prediction", "Side", "read_side"]
+__all__ = ["Prediction", "Side", "read_side", "result_side"]
 
 _REQUIRED = ("clip", "label", "prediction")
 _OPTIONAL = ("fold", "actor")
@@ -56,24 +57,43 @@ class Side:
     invalid: tuple[str, ...] = ()
 
 
-def read_side(path: Path) -> Side:
+def read_side(path: Path, *, condition: str = BOTH) -> Side:
     """Read a benchmark result (`.json`), a CSV file (any other name), or a folder of either, pooled.
 
     A CSV file is comma-separated UTF-8 with a header. Columns `clip`, `label` and `prediction` are needed, `fold` and
     `actor` are used where given, and others are left out with a remark. Of a folder, the `.json` and `.csv` files that
     stand directly in it are read.
 
+    Args:
+        path: what to read.
+        condition: under which the predictions were made (`conditions`); a CSV file knows of none but `both`.
+
     Raises:
         ArtifactError: a `.json` file that is no result.
         ComparisonError: a CSV file that cannot be read, no predictions, or files of one folder that do not belong
             together.
+        MeasurementError: no such condition.
     """
+    check_condition(condition)
     paths = _members(path) if path.is_dir() else (path,)
     results = [(member, read_result(member)) for member in paths if member.suffix == ".json"]
     tables = [(member, tuple(_read_csv(member))) for member in paths if member.suffix != ".json"]
     if results and tables:
         raise ComparisonError(f"{path}: holds results and CSV files; one side of a comparison is either of them")
-    return _pool_results(path, results) if results else _pool_tables(path, tables)
+    if results:
+        return _pool_results(path, results, condition)
+    if condition != BOTH:
+        raise ComparisonError(f"{path}: a CSV file names no condition; of {told(condition)} results alone can tell")
+    return _pool_tables(path, tables)
+
+
+def result_side(result: Result, *, condition: str = BOTH) -> Side:
+    """One result as a side.
+
+    Raises:
+        ComparisonError: it holds no predictions under the condition.
+    """
+    return _pool_results(Path(result.artifact.name), [(Path(result.artifact.name), result)], condition)
 
 
 def _members(folder: Path) -> tuple[Path, ...]:
@@ -85,14 +105,15 @@ def _members(folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _pool_results(path: Path, results: Sequence[tuple[Path, Result]]) -> Side:
+def _pool_results(path: Path, results: Sequence[tuple[Path, Result]], condition: str) -> Side:
     _check_poolable(path, results)
-    predictions = tuple(item for member, result in results for item in _of_result(member, result))
+    predictions = tuple(item for member, result in results for item in _of_result(member, result, condition))
     first = results[0][1]
     folds = ", ".join(str(result.spec.fold) for _, result in results)
     network = f"{first.spec.architecture} {first.artifact.precision} on {first.artifact.target}"
+    under = "" if condition == BOTH else f", {told(condition)}"
     return Side(
-        name=f"{network}, {first.spec.corpus}, fold{'s' if len(results) > 1 else ''} {folds}",
+        name=f"{network}, {first.spec.corpus}, fold{'s' if len(results) > 1 else ''} {folds}{under}",
         predictions=predictions,
         checkpoints=tuple(sorted((str(result.spec.fold), result.spec.checkpoint_sha256) for _, result in results)),
         notes=provenance_notes(result for _, result in results),
@@ -100,11 +121,13 @@ def _pool_results(path: Path, results: Sequence[tuple[Path, Result]]) -> Side:
     )
 
 
-def _of_result(path: Path, result: Result) -> Iterator[Prediction]:
-    if not result.predictions:
-        gaps = "; ".join(gap.reason for gap in result.gaps if gap.case == "accuracy")
-        raise ComparisonError(f"{path}: holds no predictions ({gaps or 'accuracy was not measured'}); measure it again")
-    for item in result.predictions:
+def _of_result(path: Path, result: Result, condition: str) -> Iterator[Prediction]:
+    predictions = result.predictions_by_condition.get(condition)
+    if not predictions:
+        case = accuracy_case(condition)
+        gaps = "; ".join(gap.reason for gap in result.gaps if gap.case == case)
+        raise ComparisonError(f"{path}: holds no predictions ({gaps or f'{case} was not measured'}); measure it again")
+    for item in predictions:
         yield Prediction(
             clip=item.id,
             label=item.label,

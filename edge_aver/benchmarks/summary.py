@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from statistics import mean
 
 from edge_aver.benchmarks.accuracy import Accuracy, accuracy_of
+from edge_aver.benchmarks.conditions import BOTH
 from edge_aver.benchmarks.front_end_results import STAGES, EndToEndQuery
 from edge_aver.benchmarks.front_end_summary import FrontEndSummary, summarize_front_end
 from edge_aver.benchmarks.results import NetworkRun, Result
 from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
 from edge_aver.benchmarks.validity import invalid_reasons
 
-__all__ = ["Summary", "provenance_notes", "summarize"]
+__all__ = ["Summary", "condition_names", "provenance_notes", "summarize"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,8 @@ class Summary:
 
     Attributes:
         result: where they come from.
-        accuracy: over the fold's test clips.
+        accuracy: over the fold's test clips, with both modalities.
+        conditions: the same by the name of each condition that was measured (`conditions`), `both` among them.
         network_s: over the queries of all processes, in seconds.
         process_p50_s: lowest and highest p50 of a process: how far repetitions differ.
         end_to_end_s: from file bytes to label, in seconds.
@@ -35,6 +37,7 @@ class Summary:
 
     result: Result
     accuracy: Accuracy | None
+    conditions: dict[str, Accuracy]
     network_s: Percentiles
     process_p50_s: Interval | None
     end_to_end_s: Percentiles
@@ -68,10 +71,12 @@ def summarize(result: Result) -> Summary:
     runs = result.network
     p50s = [percentile(run.latency_s, 0.5) for run in runs if run.latency_s]
     done = [run.after_queries.peak_bytes for run in runs if run.after_queries]
+    conditions = _by_condition(result)
     base = [run.before_load.resident_bytes for run in runs if run.before_load]
     return Summary(
         result=result,
-        accuracy=accuracy_of(result.predictions, result.spec.labels),
+        accuracy=conditions.get(BOTH),
+        conditions=conditions,
         network_s=percentiles([value for run in runs for value in run.latency_s]),
         process_p50_s=Interval(low=min(p50s), high=max(p50s)) if p50s else None,
         end_to_end_s=percentiles([query.total_s for query in result.end_to_end]),
@@ -88,6 +93,16 @@ def summarize(result: Result) -> Summary:
 def provenance_notes(results: Iterable[Result]) -> tuple[str, ...]:
     """The sentences that must stand wherever these results are shown, each once."""
     return tuple(dict.fromkeys(result.spec.note for result in results if result.spec.note))
+
+
+def condition_names(summaries: Iterable[Summary]) -> tuple[str, ...]:
+    """Every condition that one of these was measured under, in order."""
+    return tuple(dict.fromkeys(name for summary in summaries for name in summary.conditions))
+
+
+def _by_condition(result: Result) -> dict[str, Accuracy]:
+    found = {name: accuracy_of(said, result.spec.labels) for name, said in result.predictions_by_condition.items()}
+    return {name: accuracy for name, accuracy in found.items() if accuracy is not None}
 
 
 def _stage_means(queries: tuple[EndToEndQuery, ...]) -> dict[str, float]:

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge_aver.benchmarks.advice import advise_results
+from edge_aver.benchmarks.condition_tables import print_conditions
 from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, milliseconds, percent
 from edge_aver.benchmarks.front_end_tables import print_front_end
 from edge_aver.benchmarks.results import Result
@@ -27,11 +29,14 @@ def print_results(console: Console, results: Sequence[Result]) -> None:
     if networks := [summary for summary in summaries if summary.front_end is None]:
         console.print(result_table(networks))
         console.print()
+        print_conditions(console, networks)
     for summary in summaries:
         if summary.front_end is not None:
             print_front_end(console, summary, summary.front_end)
     for line in _remarks(summaries):
         console.print(line)
+    for advice in advise_results(results):
+        console.print(Text(str(advice), style="bold"))
 
 
 def result_table(summaries: Sequence[Summary]) -> Table:

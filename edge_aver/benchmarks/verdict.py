@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_aver.benchmarks.conditions import BOTH
 from edge_aver.benchmarks.paired_stats import (
     FEW_ACTORS,
     LEVEL,
@@ -22,11 +23,25 @@ from edge_aver.benchmarks.stats import Interval, wilson_interval
 from edge_aver.errors import ComparisonError, UndecidedError, VerdictError
 from edge_aver.spec import LABELS
 
-__all__ = ["FAIL", "INCONCLUSIVE", "PASS", "Flips", "Score", "Verdict", "check_gate", "compare"]
+__all__ = [
+    "DEFAULT_MARGIN",
+    "FAIL",
+    "INCONCLUSIVE",
+    "PASS",
+    "Flips",
+    "Score",
+    "Verdict",
+    "check_gate",
+    "compare",
+    "judge",
+]
 
 PASS = "PASS"
 FAIL = "FAIL"
 INCONCLUSIVE = "INCONCLUSIVE"
+
+DEFAULT_MARGIN = 1.0
+"""Percentage points."""
 
 _SEED = 2026
 _DRAWS = 10_000
@@ -103,21 +118,23 @@ class Verdict:
     note: str | None = None
 
 
-def compare(a: Path, b: Path, *, margin: float = 1.0) -> Verdict:
+def compare(a: Path, b: Path, *, margin: float = DEFAULT_MARGIN, condition: str = BOTH) -> Verdict:
     """Compare the predictions of two networks on the same clips.
 
     Args:
         a: the baseline: a result, a CSV file of predictions, or a folder of either (`sides.read_side`).
         b: the candidate, likewise.
         margin: percentage points that B may lose, above 0 and below 100.
+        condition: which of a result's predictions to compare (`conditions`).
 
     Raises:
         ArtifactError: a result that cannot be read or was changed.
+        MeasurementError: no such condition.
         ComparisonError: predictions that cannot be read or are not of the same clips, or an impossible margin.
     """
     if not 0 < margin < 100:
         raise ComparisonError(f"a margin of {margin:g} points; expected more than 0 and less than 100")
-    return judge(read_side(a), read_side(b), margin=margin)
+    return judge(read_side(a, condition=condition), read_side(b, condition=condition), margin=margin)
 
 
 def judge(a: Side, b: Side, *, margin: float) -> Verdict:

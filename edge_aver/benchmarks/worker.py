@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edge_aver import runtime
 from edge_aver.benchmarks.clips import media_missing, test_clips
+from edge_aver.benchmarks.conditions import BOTH, mask
 from edge_aver.benchmarks.front_end import (
     AgreementAnswer,
     RoundAnswer,
@@ -53,10 +54,11 @@ class NetworkAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyAnswer:
-    """The prediction for every test clip, and layers by the precision that the runtime executed."""
+    """The prediction for every test clip under a condition, and layers by the precision that the runtime executed."""
 
     predictions: tuple[ClipPrediction, ...]
     executed_precisions: dict[str, int]
+    condition: str = BOTH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +144,17 @@ def _time_queries(
 def _accuracy(request: Request) -> AccuracyAnswer:
     store, records = test_clips(_spec(request), Path(request.store))
     with runtime.load(request.artifact, threads=request.threads) as model:
-        predictions = tuple(_predict(model, store.load(record.id)) for record in records)
-        return AccuracyAnswer(predictions=predictions, executed_precisions=dict(model.executed_precisions))
+        predictions = tuple(_predict(model, store.load(record.id), request.condition) for record in records)
+        return AccuracyAnswer(
+            predictions=predictions,
+            executed_precisions=dict(model.executed_precisions),
+            condition=request.condition,
+        )
 
 
-def _predict(model: runtime.Model, clip: PreparedClip) -> ClipPrediction:
-    logits = model.predict_tensors(clip.faces[None], clip.audio[None])[0]
+def _predict(model: runtime.Model, clip: PreparedClip, condition: str) -> ClipPrediction:
+    faces, audio = mask(condition, clip.record.id, clip.faces, clip.audio)
+    logits = model.predict_tensors(faces[None], audio[None])[0]
     if not np.isfinite(logits).all():
         raise MeasurementError(f"{clip.record.id}: logits that are not finite; export the artifact again")
     return ClipPrediction(

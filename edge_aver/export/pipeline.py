@@ -175,7 +175,8 @@ def _export_one(
     return open_artifact(artifact.path)
 
 
-def _draw(request: ExportRequest, recipe: Recipe) -> CalibrationManifest | None:
+def draw_manifest(request: ExportRequest, recipe: Recipe) -> CalibrationManifest | None:
+    """The clips that calibrate a recipe, checked against the fold; None for one that calibrates nothing."""
     if recipe.calibration is None:
         return None
     count = request.calibration_clips or recipe.calibration.clips

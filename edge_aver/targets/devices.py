@@ -25,12 +25,14 @@ class DeviceProfile:
         title: one line for people.
         runtime: key of `RUNTIMES`.
         precisions: recipes that can be lowered for it.
+        memory_budget_mb: what a process with the network may hold, of 10^6 bytes; None where memory is not scarce.
     """
 
     name: str
     title: str
     runtime: str
     precisions: tuple[str, ...]
+    memory_budget_mb: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

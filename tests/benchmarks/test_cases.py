@@ -36,6 +36,17 @@ def test_cases_of_all_artifacts_are_interleaved_in_seeded_order() -> None:
     assert order != sorted(order)
 
 
+def test_each_condition_has_a_process_and_the_others_stay_as_they_were() -> None:
+    suite = load_suite("smoke")
+    cases = interleaved(2, suite, ("both", "audio", "missing-faces-5"))
+    assert Counter((case.name, case.condition) for case in cases) == {
+        ("network", "both"): 2 * suite.processes,
+        ("end_to_end", "both"): 2,
+        **{("accuracy", name): 2 for name in ("both", "audio", "missing-faces-5")},
+    }
+    assert interleaved(2, suite, ("both",)) == interleaved(2, suite)
+
+
 def test_a_front_end_part_replaces_network_and_accuracy() -> None:
     suite = load_suite("end-to-end")
     cases = interleaved(1, suite)

@@ -64,6 +64,39 @@ def test_one_bad_artifact_never_loses_the_others(measured: tuple[Path, tuple[Res
     }
 
 
+def test_each_condition_is_measured_and_stored_by_its_name(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:
+    artifact, store = tiny
+    asked = ("both", "visual", "missing-faces-5")
+    (result,) = run_benchmark([artifact], lambda _: store, _SUITE, results=tmp_path, threads=1, conditions=asked)
+    assert list(result.predictions_by_condition) == ["both", "visual", "missing-faces-5"]
+    assert {item.prediction for item in result.conditions[0].predictions} == {"neutral"}
+    assert result.conditions[1].predictions == result.predictions
+    assert latest_results(tmp_path) == (result,)
+    assert {name: accuracy.correct for name, accuracy in summarize(result).conditions.items()} == {
+        **{"both": 14, "visual": 2, "missing-faces-5": 14}
+    }
+
+
+def test_a_condition_that_fails_is_a_gap_of_its_own(
+    tiny: tuple[Artifact, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_command", lambda: [sys.executable, "-c", "raise SystemExit('gone')"])
+    (result,) = run_benchmark([tiny[0]], lambda _: tiny[1], _SUITE, results=tmp_path, conditions=("audio",))
+    assert {gap.case for gap in result.gaps} == {"network", "accuracy, audio alone", "end_to_end"}
+    assert any(reason.startswith("accuracy, audio alone failed: ") for reason in summarize(result).invalid)
+
+
+def test_conditions_that_cannot_be_measured_are_told_at_once(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:
+    artifact, store = tiny
+    for suite, conditions, message in (
+        (_SUITE, ("smell",), "unknown condition 'smell'"),
+        (load_suite("end-to-end"), ("both", "audio"), "measures no accuracy; leave out --modality"),
+    ):
+        with pytest.raises(MeasurementError, match=message):
+            run_benchmark([artifact], lambda _: store, suite, results=tmp_path / "results", conditions=conditions)
+    assert not (tmp_path / "results").exists()
+
+
 def test_what_cannot_be_measured_at_all_is_told_at_once(tiny: tuple[Artifact, Path], tmp_path: Path) -> None:
     artifact, store = tiny
     gone = replace(artifact, path=tmp_path / "aver-sa-synthetic-fold1-gone.onnx")

@@ -12,7 +12,7 @@ import pytest
 from edge_aver.benchmarks import plots
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.report import write_report
-from edge_aver.benchmarks.results import Gap, Result
+from edge_aver.benchmarks.results import ConditionPredictions, Gap, Result
 from edge_aver.errors import ArtifactError, MissingLibraryError
 from edge_aver.spec import provenance_note
 
@@ -151,6 +151,36 @@ def test_front_ends_alone_leave_the_sections_of_networks_out(
     assert {"front-end", "provenance", "method"} <= ids
     assert not {"glance", "accuracy", "latency"} & ids
     assert {value[1:] for value in page.values("href") if value.startswith("#")} <= ids
+
+
+def test_a_missing_modality_is_a_matrix_with_intervals_and_the_note(
+    make_result: Callable[..., Result], tmp_path: Path
+) -> None:
+    def measured(precision: str, heard: int) -> Result:
+        conditions = (ConditionPredictions(name="audio", predictions=make_result(correct=heard).predictions),)
+        return make_result(precision, conditions=conditions)
+
+    html = write_report([measured("fp32", 30), measured("int8", 24)], tmp_path / "report.html").read_text("utf-8")
+    page = _Page(html)
+    text = " ".join(page.text.split())
+    section = text[text.index("The same clips with one modality") : text.index("Against fp32, clip by clip")]
+    for part in (
+        *("both modalities", "audio alone", "46.930 of 64 95 %: 35.2 to 58.998 %: 33.2 to 61.1", "37.524 of 64"),
+        f"{provenance_note('synthetic')}",
+    ):
+        assert part in section
+    paired = text[text.index("Against fp32, clip by clip") : text.index("One prepared clip at a time")]
+    assert "audio alone -9.38 -39.09 to +20.34 -19.30 to -1.27 60 INCONCLUSIVEabout 630 clips" in paired
+    assert {"missing", "paired"} <= set(page.values("id"))
+
+
+def test_the_precision_to_ship_is_named(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    pair = [make_result("fp32", scale=2.0), make_result("int8")]
+    text = " ".join(_Page(write_report(pair, tmp_path / "a.html").read_text("utf-8")).text.split())
+    assert "What to ship Ship int8 of sa, synthetic fold 1 on openvino-cpu: 1.9" in text
+    page = _Page(write_report(pair[:1], tmp_path / "b.html").read_text("utf-8"))
+    assert "What to ship" not in page.text
+    assert not {"missing", "paired"} & set(page.values("id"))
 
 
 def test_names_are_escaped(make_result: Callable[..., Result], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
-from edge_aver.benchmarks.results import Result, latest_results, read_result, write_result
+from edge_aver.benchmarks.results import ConditionPredictions, Result, latest_results, read_result, write_result
 from edge_aver.errors import ArtifactError
 
 
@@ -30,7 +30,7 @@ def test_a_suite_without_a_front_end_writes_what_it_always_wrote(
     tmp_path: Path, make_result: Callable[..., Result]
 ) -> None:
     table = json.loads(write_result(make_result(), tmp_path).read_text())
-    assert "front_end" not in table
+    assert not {"front_end", "conditions"} & set(table)
     assert set(table["suite"]) == {
         *("name", "network_queries", "min_duration_s", "processes"),
         *("warmup_queries", "end_to_end_clips", "timeout_s", "seed"),
@@ -75,6 +75,39 @@ def test_a_value_that_is_not_finite_is_never_written(tmp_path: Path, make_result
     with pytest.raises(ValueError, match="JSON"):
         write_result(replace(result, network=(run,)), tmp_path)
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_conditions_survive_the_round_trip(tmp_path: Path, make_result: Callable[..., Result]) -> None:
+    predictions = make_result(correct=30).predictions
+    conditions = tuple(
+        ConditionPredictions(name=name, predictions=predictions) for name in ("audio", "missing-faces-5")
+    )
+    result = make_result(conditions=conditions)
+    assert read_result(write_result(result, tmp_path)) == result
+    assert result.predictions_by_condition == {
+        **{"both": result.predictions, "audio": predictions, "missing-faces-5": predictions}
+    }
+
+
+@pytest.mark.parametrize("names", [("smell",), ("audio", "audio"), ("both",), ("missing-faces-15",)])
+def test_impossible_conditions_are_refused(
+    tmp_path: Path, make_result: Callable[..., Result], names: tuple[str, ...]
+) -> None:
+    conditions = tuple(ConditionPredictions(name=name, predictions=make_result().predictions) for name in names)
+    path = write_result(make_result(conditions=conditions), tmp_path)
+    with pytest.raises(ArtifactError, match=r"condition.*measure again"):
+        read_result(path)
+
+
+def test_a_condition_with_another_label_or_without_clips_is_refused(
+    tmp_path: Path, make_result: Callable[..., Result]
+) -> None:
+    bored = replace(make_result().predictions[0], prediction="bored")
+    for predictions, message in (((bored,), "'bored' is no label"), ((), "with predictions")):
+        conditions = (ConditionPredictions(name="audio", predictions=predictions),)
+        path = write_result(make_result(conditions=conditions), tmp_path)
+        with pytest.raises(ArtifactError, match=message):
+            read_result(path)
 
 
 def _edited(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

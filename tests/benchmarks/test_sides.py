@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from prediction_files import write_lines
 
-from edge_aver.benchmarks.results import Gap, Result, write_result
-from edge_aver.benchmarks.sides import Prediction, read_side
-from edge_aver.errors import ComparisonError
+from edge_aver.benchmarks.results import ConditionPredictions, Gap, Result, write_result
+from edge_aver.benchmarks.sides import Prediction, read_side, result_side
+from edge_aver.errors import ComparisonError, MeasurementError
 
 
 def test_a_csv_file_is_read_as_it_stands(tmp_path: Path) -> None:
@@ -121,6 +121,33 @@ def test_a_result_without_predictions_tells_why(tmp_path: Path, make_result: Cal
     path = write_result(make_result(predictions=(), gaps=(gap,)), tmp_path)
     with pytest.raises(ComparisonError, match=r"holds no predictions \(killed by SIGKILL\)"):
         read_side(path)
+
+
+def test_a_condition_of_a_result_is_a_side(tmp_path: Path, make_result: Callable[..., Result]) -> None:
+    heard = make_result(correct=30).predictions
+    result = make_result(conditions=(ConditionPredictions(name="audio", predictions=heard),))
+    side = read_side(write_result(result, tmp_path), condition="audio")
+    assert side.name == "sa int8 on openvino-cpu, synthetic, fold 1, audio alone"
+    assert [item.prediction for item in side.predictions] == [item.prediction for item in heard]
+    assert side == result_side(result, condition="audio")
+    assert result_side(result).name.endswith("fold 1")
+
+
+def test_a_condition_that_was_not_measured_is_named(tmp_path: Path, make_result: Callable[..., Result]) -> None:
+    gap = Gap(case="accuracy, faces alone", reason="killed by SIGKILL", failed=True)
+    path = write_result(make_result(gaps=(gap,)), tmp_path)
+    with pytest.raises(ComparisonError, match=r"no predictions \(killed by SIGKILL\)"):
+        read_side(path, condition="visual")
+    with pytest.raises(ComparisonError, match=r"no predictions \(accuracy, audio alone was not measured\)"):
+        read_side(path, condition="audio")
+    with pytest.raises(MeasurementError, match="unknown condition"):
+        read_side(path, condition="smell")
+
+
+def test_a_csv_file_knows_of_no_condition(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.csv", "clip,label,prediction", "c,happy,sad")
+    with pytest.raises(ComparisonError, match=r"a\.csv: a CSV file names no condition; of audio alone"):
+        read_side(path, condition="audio")
 
 
 def test_an_invalid_result_says_so(tmp_path: Path, make_result: Callable[..., Result]) -> None:

@@ -45,6 +45,12 @@ def test_a_failed_artifact_is_a_row_with_its_reason(make_result: Callable[..., R
     assert "sa int8 VALID" in text
 
 
+def test_the_precision_to_ship_is_the_last_word(make_result: Callable[..., Result]) -> None:
+    text = " ".join(_printed(make_result("fp32"), make_result(scale=2.0)).split())
+    last = text[text.index("Ship fp32 of sa, synthetic fold 1 on openvino-cpu: INT8 is not worth it here: 0.5") :]
+    assert last.endswith("28.4 MB instead of 14.2")
+
+
 def test_markup_in_names_is_shown_as_it_stands(make_result: Callable[..., Result]) -> None:
     assert "sa [red]x" in _printed(make_result("[red]x"))
 

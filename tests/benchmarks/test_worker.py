@@ -12,6 +12,7 @@ import pytest
 
 from edge_aver import runtime
 from edge_aver.benchmarks import clips
+from edge_aver.benchmarks.conditions import missing_frames
 from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.worker import AccuracyAnswer, EndToEndAnswer, NetworkAnswer, perform
 from edge_aver.bundle import Artifact, write_artifact
@@ -48,6 +49,31 @@ def test_accuracy_over_the_test_actors_alone(tiny: tuple[Artifact, Path]) -> Non
     assert wrong == {(2, "disgust"), (2, "surprised")}
     for item in answer.predictions:
         assert item.prediction == LABELS[int(np.argmax(item.logits))]
+
+
+def test_a_condition_masks_what_the_network_gets(tiny: tuple[Artifact, Path]) -> None:
+    whole, heard, seen = (perform(_request(tiny, "accuracy", condition=name)) for name in ("both", "audio", "visual"))
+    assert isinstance(whole, AccuracyAnswer)
+    assert isinstance(heard, AccuracyAnswer)
+    assert isinstance(seen, AccuracyAnswer)
+    # The network listens only: without a voice it says the first label whatever it sees.
+    assert heard.predictions == whole.predictions
+    assert {item.prediction for item in seen.predictions} == {"neutral"}
+    assert [item.tensors_sha256 for item in seen.predictions] == [item.tensors_sha256 for item in whole.predictions]
+    assert (whole.condition, heard.condition, seen.condition) == ("both", "audio", "visual")
+
+
+def test_missing_faces_are_those_of_the_clip(tiny: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[int]] = []
+
+    def record(_: object, faces: np.ndarray, audio: np.ndarray) -> np.ndarray:
+        given.append([index for index in range(15) if not faces[0, index].any()])
+        return np.eye(8, dtype=np.float32)[:1]
+
+    monkeypatch.setattr(runtime.Model, "predict_tensors", record)
+    answer = perform(_request(tiny, "accuracy", condition="missing-faces-4"))
+    assert isinstance(answer, AccuracyAnswer)
+    assert given == [list(missing_frames(item.id, 4)) for item in answer.predictions]
 
 
 def test_logits_that_are_not_finite_are_refused(tiny: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch) -> None:
