@@ -10,10 +10,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_aver import __version__
+from edge_aver.benchmarks.machine import describe_machine
 from edge_aver.errors import MissingLibraryError, TargetError
 from edge_aver.targets import RUNTIMES, load_profile, profile_names, runtime_module
 
-__all__ = ["Need", "TargetState", "check_needs", "check_targets", "doctor_tables", "require", "targets_table"]
+__all__ = [
+    "Need",
+    "TargetState",
+    "check_needs",
+    "check_targets",
+    "doctor_tables",
+    "int8_state",
+    "require",
+    "targets_table",
+]
 
 _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "prepare": ("reference", ("facenet_pytorch", "librosa", "onnx", "soxr", "torch", "torchvision")),
@@ -22,6 +32,10 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "report": ("report", ("jinja2", "matplotlib")),
 }
 """What people do -> the extra and the import names of the libraries that it needs."""
+
+
+_DOT_PRODUCTS = ("avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
+"""CPU flags of instructions that sum products of 8-bit integers in 32 bits; older ones saturate at 16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +111,17 @@ def require(*activities: str) -> None:
     for need in check_needs():
         if need.activity in activities and need.missing:
             raise MissingLibraryError(need.missing[0], need.extra, need.activity)
+
+
+def int8_state() -> str:
+    """Whether this CPU multiplies 8-bit integers fast, and what follows where it does not."""
+    flags = [flag for flag in describe_machine().cpu_flags if flag in _DOT_PRODUCTS]
+    if flags:
+        return f"8-bit dot products: {', '.join(flags)}"
+    return (
+        "8-bit dot products: none. INT8 may be no faster than fp32 here: benchmark both. ONNX Runtime runs it without "
+        "saturating; for OpenVINO export with a recipe that says overflow_fix = true"
+    )
 
 
 def doctor_tables() -> tuple[Table, Table]:

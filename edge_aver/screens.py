@@ -13,7 +13,7 @@ from rich.text import Text
 
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
-from edge_aver.doctor import check_needs, check_targets, doctor_tables
+from edge_aver.doctor import check_needs, check_targets, doctor_tables, int8_state
 from edge_aver.files import json_text, write_text
 from edge_aver.spec import provenance_note
 
@@ -173,8 +173,9 @@ def show_doctor(json_path: str | None) -> None:
         for table in doctor_tables():
             console.print(table)
             console.print()
+        console.print(int8_state(), highlight=False)
     needs, targets = map(asdict, check_needs()), map(asdict, check_targets())
-    _write_json({"needs": list(needs), "targets": list(targets)}, json_path)
+    _write_json({"needs": list(needs), "targets": list(targets), "int8": int8_state()}, json_path)
 
 
 def _ladder(artifact: Artifact) -> Table:

@@ -1,3 +1,4 @@
+import dataclasses
 import importlib.util
 import re
 
@@ -5,6 +6,7 @@ import pytest
 import tomllib
 from rich.console import Console
 
+from edge_aver import doctor
 from edge_aver.doctor import check_needs, check_targets, doctor_tables, require, targets_table
 from edge_aver.errors import MissingLibraryError
 from edge_aver.targets import RUNTIMES, profile_names
@@ -89,3 +91,17 @@ def test_a_target_whose_runtime_is_installed_works_here():
         if importlib.util.find_spec(runtime):
             assert states[target].advice == "works here"
             assert f"{runtime} {states[target].version}" in shown(targets_table())
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("avx2", "avx512_vnni", "amx_int8"), r"^8-bit dot products: avx512_vnni, amx_int8$"),
+        (("asimd", "asimddp"), r"^8-bit dot products: asimddp$"),
+        (("avx2", "avx512f"), r"none\. INT8 may be no faster than fp32 .* overflow_fix = true$"),
+    ],
+)
+def test_a_cpu_without_8_bit_dot_products_is_told_so(monkeypatch, flags, said):
+    here = dataclasses.replace(doctor.describe_machine(), cpu_flags=flags)
+    monkeypatch.setattr(doctor, "describe_machine", lambda: here)
+    assert re.search(said, doctor.int8_state())
