@@ -113,13 +113,13 @@ def _watch(command: list[str]) -> tuple[float, dict[str, Any]]:
 
 
 def _generate(folder: Path, count: int) -> list[SourceClip]:
-    """Generated clips, each of another performance."""
+    """Generated clips of 960 by 720 pixels, each of another performance."""
     from edge_aver.corpora.synthetic import write_clip
 
     clips = []
     for index in range(count):
         actor, label = 1 + index % _ACTORS, index % len(LABELS)
         path = folder / f"clip-{index:04d}.mp4"
-        write_clip(path, actor=actor, emotion=label, repetition=1 + index // _ACTORS % 2)
+        write_clip(path, actor=actor, emotion=label, repetition=1 + index // _ACTORS % 2, enlarge=3)
         clips.append(SourceClip(id=path.stem, label=label, actor=actor, path=path))
     return clips

@@ -11,7 +11,8 @@ from edge_aver.corpora.synthetic import write_clip
 from edge_aver.corpora.synthetic.actors import actor_looks, actor_timbre
 from edge_aver.corpora.synthetic.cues import FACE_CUES, VOICE_CUES, Variation, perform
 from edge_aver.corpora.synthetic.voice import SAMPLE_RATE_HZ, plan_speech, synthesize
-from edge_aver.spec import LABELS
+from edge_aver.media.decode import decode_clip
+from edge_aver.spec import LABELS, Preprocessing
 
 NEUTRAL, CALM, HAPPY, SAD, ANGRY, FEARFUL, DISGUST, SURPRISED = range(8)
 CERTAIN = Variation(
@@ -178,3 +179,14 @@ def test_actors_are_persons_of_their_own(tmp_path: Path):
     assert len(np.unique(skins, axis=0)) == 24
     pitches = [actor_timbre(actor, seed=0).pitch_hz for actor in range(1, 25)]
     assert max(pitches[0::2]) < min(pitches[1::2])  # odd numbers are men
+
+
+def test_an_enlarged_clip_shows_the_same_performance(tmp_path):
+    small, large = tmp_path / "small.mp4", tmp_path / "large.mp4"
+    write_clip(small, actor=3, emotion=4)
+    write_clip(large, actor=3, emotion=4, enlarge=3)
+    clips = [decode_clip(path, Preprocessing()) for path in (small, large)]
+    assert (clips[1].pictures[5].height, clips[1].pictures[5].width) == (720, 960)
+    shrunk = clips[1].pictures[5].scaled(240, 320).astype(int)
+    assert np.abs(shrunk - clips[0].pictures[5].rgb()).mean() < 8
+    np.testing.assert_array_equal(clips[0].speech, clips[1].speech)

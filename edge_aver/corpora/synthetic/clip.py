@@ -33,6 +33,7 @@ def write_clip(
     repetition: int = 1,
     intensity: int = 1,
     seed: int = 0,
+    enlarge: int = 1,
 ) -> None:
     """Write one mp4 (H.264 320x240 at 25 frames a second, AAC 48 kHz mono, 3 to 4.5 s), atomically.
 
@@ -46,6 +47,7 @@ def write_clip(
         repetition: 1 or 2.
         intensity: 1 (normal) or 2 (strong).
         seed: of the whole corpus.
+        enlarge: times that the picture is wider and higher, for clips that cost what a camera's do.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -61,13 +63,13 @@ def write_clip(
     motion = move(rng, resting=looks.resting[0], apex=performance.face, speech=speech, times_s=times)
     grain = rng.normal(0, _GRAIN_SD, (HEIGHT_PX, WIDTH_PX)).astype(np.float32)
     with atomic_path(path) as temporary:
-        _encode(temporary, draw_frames(looks, stage(rng), motion, grain), sound)
+        _encode(temporary, draw_frames(looks, stage(rng), motion, grain), sound, enlarge)
 
 
-def _encode(path: Path, pictures: Iterable[npt.NDArray[np.uint8]], sound: Array) -> None:
+def _encode(path: Path, pictures: Iterable[npt.NDArray[np.uint8]], sound: Array, enlarge: int) -> None:
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         video = container.add_stream("libx264", rate=_FPS, options=_X264)
-        video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        video.width, video.height, video.pix_fmt = WIDTH_PX * enlarge, HEIGHT_PX * enlarge, "yuv420p"
         audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
         audio.bit_rate = 96_000
         audio.codec_context.options = {"aac_coder": "fast"}
