@@ -24,7 +24,7 @@ def write(folder, text):
 
 
 def test_every_shipped_recipe_loads_under_its_file_name():
-    assert recipe_names() == ("fp16", "fp32", "int8")
+    assert recipe_names() == ("fp16", "fp32", "int8", "int8-mixed")
     assert [load_recipe(name).name for name in recipe_names()] == list(recipe_names())
 
 
@@ -33,6 +33,7 @@ def test_limits_of_the_shipped_recipes_are_those_of_the_design():
 
     assert limits["fp32"].max_abs_diff == 1e-3
     assert limits["fp16"].min_sqnr_db == 40.0
+    assert limits["int8-mixed"] == limits["int8"]
     assert (limits["int8"].min_sqnr_db, limits["int8"].min_top1_agreement) == (15.0, 0.95)
 
 
