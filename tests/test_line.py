@@ -82,9 +82,11 @@ def test_the_int8_files_are_int8_and_executed_as_such(exported_workspace):
     assert lint_qdq(model) == []
     assert sum(np.prod(item.dims) for item in quantized) > 12e6
     assert path.stat().st_size < 20e6
-    for target, word in zip(TARGETS, ("i8", "int8"), strict=True):
+    # On x86 ONNX Runtime rewrites signed activations as unsigned ones: both are 8 bits.
+    for target, words in zip(TARGETS, (("i8", "u8"), ("int8", "uint8")), strict=True):
         with runtime.load(artifact_for(exported_workspace, target).path) as engine:
-            assert engine.executed_precisions[word] >= 40
+            assert sum(engine.executed_precisions[word] for word in words) >= 200
+            assert all(engine.executed_precisions[word] >= 20 for word in words)
 
 
 def test_two_exports_of_one_checkpoint_give_the_same_bytes(exported_workspace, tmp_path):
