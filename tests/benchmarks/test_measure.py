@@ -231,10 +231,11 @@ def test_a_worker_that_is_stopped_takes_its_own_workers_along(
     child = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, sys.argv[1]])"
     monkeypatch.setattr(measure, "_command", lambda: [sys.executable, "-c", code, str(tmp_path / "pid")])
-    suite = replace(_SUITE, processes=1, timeout_s=1.5)
+    suite = replace(_SUITE, processes=1, timeout_s=4.0)
     run_benchmark([tiny[0]], lambda _: tiny[1], suite, results=tmp_path / "results")
     pid = int((tmp_path / "pid").read_text())
     _wait(lambda: not Path(f"/proc/{pid}").exists())
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
