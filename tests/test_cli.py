@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from media_files import numbered, tone, write_media
+from outcomes import check_error
 from runtime_models import tiny_artifact
 
 from edge_aver import cli
@@ -53,15 +54,6 @@ def checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoint") / "aver-ca-synthetic-fold1.safetensors"
     save_checkpoint(path, build_network("ca"), ModelSpec(architecture="ca", corpus="synthetic", fold=1))
     return path
-
-
-def check_error(outcome, status, *words):
-    """The outcome is this exit status, nothing on standard output, and one line that says all the words."""
-    got, out, err = outcome
-    assert (got, out) == (status, "")
-    assert re.fullmatch(r"error: [^\n]+\n", err), err
-    for word in words:
-        assert word in err
 
 
 def bad_clips(folder):

@@ -1,9 +1,9 @@
 """`edge-aver compare`: its screen, its JSON, and its exit statuses."""
 
 import json
-import re
 
 import pytest
+from outcomes import check_error
 from prediction_files import clip_name, write_lines, write_predictions
 
 from edge_aver import cli
@@ -33,14 +33,6 @@ def sides(tmp_path):
     """A is always right; of the others each is named for the verdict it gets against A."""
     wrong = {"A": [], "PASS": [], "FAIL": ALL_BUT_ONE_IN_TEN, "INCONCLUSIVE": ONE_OF_TWELVE}
     return {name: write_predictions(tmp_path / f"{name}.csv", wrong=clips) for name, clips in wrong.items()}
-
-
-def check_error(outcome, status, *words):
-    got, out, err = outcome
-    assert (got, out) == (status, "")
-    assert re.fullmatch(r"error: [^\n]+\n", err), err
-    for word in words:
-        assert word in err
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("PASS", 0), ("FAIL", 3), ("INCONCLUSIVE", 4)])

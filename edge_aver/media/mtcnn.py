@@ -26,7 +26,7 @@ _KEY_EVERY = 5
 """One picture in so many is searched as a whole at once; the others first where its face was."""
 
 _BEST = 4
-"""Candidates of a picture that O-Net looks at, those that R-Net finds most probable: the others are the same face."""
+"""Candidates of a picture that O-Net looks at, those that R-Net finds most probable: mostly views of one face."""
 
 _PIXELS = 1_000_000
 """Of images and pyramids that are searched together: bounds the memory of P-Net, which holds ten floats a pixel."""
