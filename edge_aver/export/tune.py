@@ -142,7 +142,7 @@ def write_tuned_recipe(path: Path, recipe: Recipe, kept: Collection[str]) -> Non
     blocks = {**recipe.blocks, **dict.fromkeys(kept, "fp32")}
     limits = {name: value for name, value in asdict(recipe.parity).items() if value is not None}
     lines = [f'name = "{path.stem}"', f'title = "{recipe.title}; tuned"', f'default = "{recipe.default}"']
-    lines += [f"{name} = {str(getattr(recipe, name)).lower()}" for name in ("integer_kernels", "overflow_fix")]
+    lines += [f"integer_kernels = {str(recipe.integer_kernels).lower()}"]
     lines += ["", "[blocks]", *(f'{block} = "{precision}"' for block, precision in blocks.items())]
     lines += ["", "[calibration]", *(f"{name} = {value}" for name, value in asdict(recipe.calibration).items())]
     lines += ["", "[parity]", *(f"{name} = {value}" for name, value in limits.items())]

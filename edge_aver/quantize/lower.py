@@ -19,7 +19,7 @@ class Lowered:
     Attributes:
         path: the form that the runtime takes; the source where nothing changes.
         reference: the ONNX file that says in explicit numbers what `path` should compute; None where `path` is the
-            source, or is OpenVINO's own form, which is checked as the engine that it is.
+            source.
     """
 
     path: Path
@@ -27,11 +27,14 @@ class Lowered:
 
 
 def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Lowered:
-    """Write the form of a graph that a runtime takes under a recipe.
+    """Write the form of a graph that a runtime takes under a recipe; what an earlier call wrote serves again.
+
+    OpenVINO reads the same Q/DQ file as ONNX Runtime does: it runs as fast as what NNCF would make of OpenVINO's own
+    graph, computes what the reference says, and is calibrated once.
 
     Args:
         source: the simplified fp32 ONNX file.
-        folder: where to write; the caller owns it.
+        folder: where to write; the caller owns it, one for each network and calibration.
         recipe: the policy.
         runtime: key of the table of runtimes.
         calibration: inputs by name, batch 1; empty for recipes that calibrate nothing.
@@ -50,14 +53,9 @@ def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
 
 
 def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Lowered:
-    if runtime == "openvino":
-        from edge_aver.quantize.ir import quantize_ir
-
-        out = folder / f"{recipe.name}.xml"
-        quantize_ir(source, out, recipe, calibration)
-        return Lowered(path=out)
     reference = folder / f"{recipe.name}.lowered.onnx"
-    quantize_qdq(source, reference, recipe, calibration)
+    if not reference.is_file():
+        quantize_qdq(source, reference, recipe, calibration)
     if runtime != "onnxruntime" or not recipe.integer_kernels:
         return Lowered(path=reference, reference=reference)
     from edge_aver.quantize.ort_form import quantize_for_ort

@@ -1,16 +1,17 @@
-"""Post-training quantization by NNCF under a recipe's policy, the same for ONNX and OpenVINO graphs."""
+"""Post-training quantization by NNCF under a recipe's policy."""
 
 import contextlib
 import importlib
 import io
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy.typing as npt
+import onnx
 
 from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import nodes_of
+from edge_aver.quantize.blocks import BLOCKS, nodes_of
 from edge_aver.quantize.recipes import Recipe
 
 __all__ = ["Feed", "post_training_quantize"]
@@ -20,43 +21,45 @@ Feed = Mapping[str, npt.NDArray[Any]]
 
 
 def post_training_quantize(
-    model: Any, nodes: Iterable[str], recipe: Recipe, calibration: Collection[Feed], *, by_tensor: bool = False
-) -> Any:
+    model: onnx.ModelProto, recipe: Recipe, calibration: Collection[Feed]
+) -> onnx.ModelProto:
     """Quantize the int8 blocks of a recipe: symmetric (PERFORMANCE), attention patterns kept whole (TRANSFORMER).
 
+    Each activation has one scale; left to itself NNCF gives the inputs of depthwise convolutions one a channel.
+
     Args:
-        model: `onnx.ModelProto` or `openvino.Model`.
-        nodes: names of the model's nodes.
+        model: fp32, nodes named for their modules.
         recipe: whose other blocks are left alone.
         calibration: iterated more than once, one clip at a time; none is kept.
-        by_tensor: one scale for each activation; else NNCF gives the inputs of depthwise convolutions one a channel.
 
     Raises:
         ExportError: NNCF refused the graph.
     """
     nncf = _quiet_nncf()
-    ignored = nodes_of(nodes, {*recipe.blocks_in("fp32"), *recipe.blocks_in("fp16")})
+    ignored = nodes_of([node.name for node in model.graph.node], set(BLOCKS) - set(recipe.blocks_in("int8")))
     try:
         # NNCF draws progress bars of its own on standard output, which belongs to results.
         with contextlib.redirect_stdout(io.StringIO()):
-            return nncf.quantize(
+            quantized: onnx.ModelProto = nncf.quantize(
                 model,
                 nncf.Dataset(calibration, dict),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
                 subset_size=len(calibration),
                 model_type=nncf.ModelType.TRANSFORMER,
                 ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
-                advanced_parameters=_advanced(nncf, recipe, by_tensor=by_tensor),
+                advanced_parameters=_advanced(nncf),
             )
+            return quantized
     except nncf.InternalError as error:
         raise ExportError(f"NNCF cannot quantize the graph: {error}") from error
 
 
-def _advanced(nncf: Any, recipe: Recipe, *, by_tensor: bool) -> Any:
+def _advanced(nncf: Any) -> Any:
     parameters = importlib.import_module("nncf.quantization.advanced_parameters").QuantizationParameters
     return nncf.AdvancedQuantizationParameters(
-        overflow_fix=nncf.OverflowFix.ENABLE if recipe.overflow_fix else nncf.OverflowFix.DISABLE,
-        activations_quantization_params=parameters(per_channel=False) if by_tensor else None,
+        # Weights are bounded afterwards, at less loss (`quantize.weights`).
+        overflow_fix=nncf.OverflowFix.DISABLE,
+        activations_quantization_params=parameters(per_channel=False),
     )
 
 

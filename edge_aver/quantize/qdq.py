@@ -1,17 +1,17 @@
-"""int8 as explicit Q/DQ in ONNX: signed, symmetric, per-channel weights; the reference form, and ONNX Runtime's."""
+"""int8 as explicit Q/DQ in ONNX: signed, symmetric, per-channel weights; the reference form, which CPU runtimes read as it is."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
 from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import block_of
 from edge_aver.quantize.lint import lint_qdq
 from edge_aver.quantize.ptq import Feed, post_training_quantize
 from edge_aver.quantize.recipes import Recipe
+from edge_aver.quantize.weights import bound_weights, store_weights
 
 __all__ = ["quantize_qdq"]
 
@@ -33,45 +33,14 @@ def quantize_qdq(source: Path, out: Path, recipe: Recipe, calibration: Collectio
         ExportError: NNCF refused the graph, or what it wrote is not signed symmetric Q/DQ.
     """
     model = onnx.load(source)
-    nodes = [node.name for node in model.graph.node]
-    quantized = post_training_quantize(model, nodes, recipe, calibration, by_tensor=True)
+    quantized = post_training_quantize(model, recipe, calibration)
     _make_signed(quantized)
-    _store_in_8_bits(quantized, recipe)
+    bound_weights(quantized, onnx.load(source))
+    store_weights(quantized, recipe)
     quantized.metadata_props.extend(item for item in model.metadata_props if item not in quantized.metadata_props)
     if problems := lint_qdq(quantized):
         raise ExportError(f"{source.name}: the quantized graph breaks the Q/DQ rules: {problems[0]}")
     onnx.save(quantized, out)
-
-
-def _store_in_8_bits(model: onnx.ModelProto, recipe: Recipe) -> None:
-    """Store the weights of int8 blocks that NNCF leaves in fp32 (squeeze-excite) as int8 with their dequantizer.
-
-    NNCF keeps those convolutions in fp32, since they work on one pixel; their weights are a fifth of the file.
-    """
-    constants = {item.name: item for item in model.graph.initializer}
-    int8 = set(recipe.blocks_in("int8"))
-    nodes = []
-    for node in model.graph.node:
-        if node.op_type == "Conv" and node.input[1] in constants and block_of(node.name) in int8:
-            nodes.append(_dequantizer(model.graph, constants[node.input[1]]))
-            node.input[1] = nodes[-1].output[0]
-        nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-
-
-def _dequantizer(graph: onnx.GraphProto, weight: onnx.TensorProto) -> onnx.NodeProto:
-    """Replace a weight (O, ...) by its int8 form, one scale an output channel, and give the node that reads it."""
-    values = numpy_helper.to_array(weight)
-    scales = np.abs(values).reshape(len(values), -1).max(axis=1) / 127
-    scales = np.where(scales > 0, scales, 1.0).astype(np.float32)
-    stored = np.round(values / scales.reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
-    names = [f"{weight.name}/{part}" for part in ("int8", "scale", "zero")]
-    parts = (stored, scales, np.zeros(len(scales), np.int8))
-    graph.initializer.remove(weight)
-    graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in zip(names, parts, strict=True))
-    output = f"{weight.name}/dequantized"
-    return helper.make_node("DequantizeLinear", names, [output], name=f"{weight.name}/DequantizeLinear", axis=0)
 
 
 def _make_signed(model: onnx.ModelProto) -> None:

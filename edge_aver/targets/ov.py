@@ -110,7 +110,13 @@ def _name(port: Any, asked: tuple[str, ...]) -> str:
 
 
 def _config(threads: int | None) -> dict[str, Any]:
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    config: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        # Else it quantizes what is multiplied with 8-bit weights too, which no file says; without 8-bit dot products
+        # such a node even fails to compile.
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    }
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = threads
     if threads == 1:
