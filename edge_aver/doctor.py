@@ -119,8 +119,8 @@ def int8_state() -> str:
     if flags:
         return f"8-bit dot products: {', '.join(flags)}"
     return (
-        "8-bit dot products: none. INT8 may be no faster than fp32 here: benchmark both. ONNX Runtime runs it without "
-        "saturating; for OpenVINO export with a recipe that says overflow_fix = true"
+        "8-bit dot products: none. INT8 may be no faster than fp32 here: benchmark both. Labels do not suffer: weights "
+        "are bounded so that sums in 16 bits cannot overflow"
     )
 
 

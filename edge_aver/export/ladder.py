@@ -54,9 +54,10 @@ class Ladder:
         self._feeds: list[dict[str, Array]] = [{"faces": clip.faces[None], "audio": clip.audio[None]} for clip in clips]
         self._logits = np.concatenate([_torch_logits(self._network, feed) for feed in self._feeds])
         self._blocks: Mapping[str, str] = {}
+        self._checked: dict[tuple[Path, bool], ParityStep] = {}
 
     def check_onnx(self, step: str, path: Path, limits: ParityLimits, *, exact: bool = False) -> ParityStep:
-        """Run an ONNX file with ONNX Runtime.
+        """Run an ONNX file with ONNX Runtime, or tell what came of it before: several targets share one.
 
         Args:
             step: name of the step.
@@ -68,7 +69,9 @@ class Ladder:
             ParityError: outside the limits.
         """
         self._blocks = read_blocks(path) or self._blocks
-        return self._check(step, runtime_module("onnxruntime"), path, limits, exact=exact)
+        if (path, exact) not in self._checked:
+            self._checked[path, exact] = self._check(step, runtime_module("onnxruntime"), path, limits, exact=exact)
+        return self._checked[path, exact]
 
     def check_engine(self, step: str, runtime: RuntimeModule, path: Path, limits: ParityLimits) -> ParityStep:
         """Run what a target was built, as it will run there.

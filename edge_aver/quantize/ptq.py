@@ -20,9 +20,7 @@ Feed = Mapping[str, npt.NDArray[Any]]
 """Network inputs by name, batch 1."""
 
 
-def post_training_quantize(
-    model: onnx.ModelProto, recipe: Recipe, calibration: Collection[Feed]
-) -> onnx.ModelProto:
+def post_training_quantize(model: onnx.ModelProto, recipe: Recipe, calibration: Collection[Feed]) -> onnx.ModelProto:
     """Quantize the int8 blocks of a recipe: symmetric (PERFORMANCE), attention patterns kept whole (TRANSFORMER).
 
     Each activation has one scale; left to itself NNCF gives the inputs of depthwise convolutions one a channel.

@@ -1,4 +1,4 @@
-"""int8 as explicit Q/DQ in ONNX: signed, symmetric, per-channel weights; the reference form, which CPU runtimes read as it is."""
+"""int8 as explicit Q/DQ in ONNX: signed, symmetric, per-channel weights; CPU runtimes read this reference as it is."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
