@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from runtime_models import INNER, build_engine, example_feed, expected_inner
 
@@ -33,6 +34,22 @@ def test_weights_keep_their_type(tmp_path):
     }
     assert "f32" in types
     assert "f16" not in types
+
+
+def test_8_bit_weights_do_not_make_activations_8_bit(tmp_path):
+    chance = np.random.default_rng(0)
+    x, weight = chance.normal(size=(15, 128)).astype(np.float32), chance.integers(-127, 128, (128, 512), np.int8)
+    given = openvino.opset13.parameter([15, 128], np.float32, name="x")
+    stored = openvino.opset13.convert(openvino.opset13.constant(weight), np.float32)
+    scaled = openvino.opset13.multiply(stored, openvino.opset13.constant(np.full((1, 512), 0.01, np.float32)))
+    product = openvino.opset13.matmul(given, scaled, False, False)
+    product.output(0).get_tensor().set_names({"y"})
+    folder = tmp_path / "product.openvino"
+    folder.mkdir()
+    openvino.save_model(openvino.Model([product], [given]), folder / "model.xml", compress_to_fp16=False)
+
+    with runtime_module("openvino").open_runner(folder) as runner:
+        assert runner.infer({"x": x})["y"] == pytest.approx(x @ (weight * 0.01), abs=1e-3)
 
 
 def test_nothing_is_reported_to_anybody():
