@@ -94,7 +94,7 @@ def _advice(tuned: "TunedRecipe") -> str:
     if tuned.path is None:
         return "No mix keeps the limits of the recipe; export fp16."
     kept = ", ".join(tuned.tuning.kept or ()) or "none"
-    return f"Kept in fp32: {kept}. Export it with: --recipe {tuned.path}"
+    return f"To compute in fp32: {kept}. Export it with: --recipe {tuned.path}"
 
 
 def show_verification(verification: "Verification", json_path: str | None) -> None:

@@ -34,7 +34,7 @@ def test_tuning_measures_every_block_and_writes_a_recipe_that_exports(workspace,
     assert all(item["alone"]["sqnr_db"] > table["whole"]["sqnr_db"] - 3 for item in blocks.values())
     assert "<svg" in (workspace.reports / "sa-synthetic-fold1-int8-tuned.svg").read_text()
     recipe = load_recipe(table["written"])
-    assert set(table["kept_in_fp32"]) <= set(recipe.blocks_in("fp32"))
+    assert set(table["kept_in_fp32"]) <= set(recipe.blocks_in("int8-weights"))
     out = capsys.readouterr().out
     assert "cross_attention" in out
     assert f"--recipe {table['written']}" in " ".join(out.split())

@@ -22,7 +22,7 @@ from edge_aver.export.simplify import simplify
 from edge_aver.export.trace import onnx_from_torch
 from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
 from edge_aver.models.network import AverNetwork
-from edge_aver.quantize import ParityLimits, Recipe
+from edge_aver.quantize import Recipe
 from edge_aver.quantize.blocks import block_of
 from edge_aver.quantize.ptq import Feed
 from edge_aver.quantize.qdq import quantize_qdq
@@ -36,7 +36,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """Damage of every block of a recipe, and the blocks to keep in fp32 (None where no mix keeps the limits)."""
+    """Damage of every block of a recipe, and the blocks to compute in fp32 (None where no mix keeps the limits)."""
 
     blocks: tuple[BlockDamage, ...]
     whole: Damage
@@ -113,7 +113,7 @@ def tune(
     folder = cache / "sensitivity" / sha256_bytes(key.encode())[:16]
     folder.mkdir(parents=True, exist_ok=True)
     source, reference = _graphs(network, recipe, calibration, folder)
-    measure = _Measuring(source, reference, clips, recipe.parity, folder, time.monotonic() + 60 * minutes)
+    measure = _Measuring(source, reference, clips, recipe, folder, time.monotonic() + 60 * minutes)
     weights = _weights_by_block(onnx.load(source))
     blocks = [block for block in recipe.blocks_in("int8") if weights[block]]
     damages = measure_blocks(blocks, measure)
@@ -137,9 +137,12 @@ def restrict(model: onnx.ModelProto, fp32: onnx.ModelProto, int8: Collection[str
 
 
 def write_tuned_recipe(path: Path, recipe: Recipe, kept: Collection[str]) -> None:
-    """Write the recipe with the blocks `kept` in fp32, as `--recipe` takes it, named by the file's name."""
+    """Write the recipe with the blocks `kept` computing in fp32, as `--recipe` takes it, named by the file's name.
+
+    Their weights stay in 8 bits: that costs next to nothing and keeps the file small.
+    """
     assert recipe.calibration is not None
-    blocks = {**recipe.blocks, **dict.fromkeys(kept, "fp32")}
+    blocks = {**recipe.blocks, **dict.fromkeys(kept, "int8-weights")}
     limits = {name: value for name, value in asdict(recipe.parity).items() if value is not None}
     lines = [f'name = "{path.stem}"', f'title = "{recipe.title}; tuned"', f'default = "{recipe.default}"']
     lines += [f"integer_kernels = {str(recipe.integer_kernels).lower()}"]
@@ -157,12 +160,12 @@ class _Measuring:
         source: Path,
         reference: Path,
         clips: Collection[Feed],
-        limits: ParityLimits,
+        recipe: Recipe,
         folder: Path,
         deadline_s: float,
     ) -> None:
         self._fp32, self._qdq, self._clips = onnx.load(source), onnx.load(reference), clips
-        self._limits, self._folder, self._deadline_s = limits, folder, deadline_s
+        self._recipe, self._folder, self._deadline_s = recipe, folder, deadline_s
         self._wanted = _logits(source, clips)
         path = folder / "measured.json"
         self._known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -179,8 +182,9 @@ class _Measuring:
             raise ExportError(f"the time to tune is over after {len(self._known)} mixes; run it again to go on")
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             path = Path(folder) / "mix.onnx"
-            onnx.save(restrict(self._qdq, self._fp32, int8), path)
-            step = measure_step("mix", self._wanted, _logits(path, self._clips), self._limits)
+            mix = int8.union(self._recipe.blocks_in("int8-weights"))
+            onnx.save(restrict(self._qdq, self._fp32, mix), path)
+            step = measure_step("mix", self._wanted, _logits(path, self._clips), self._recipe.parity)
         say(f"{len(int8)} blocks in int8: {step.sqnr_db:.1f} dB, {step.top1_agreement:.1%} agree")
         return Damage(sqnr_db=step.sqnr_db, top1_agreement=step.top1_agreement, passed=step.passed)
 

@@ -27,11 +27,11 @@ def test_a_block_outside_the_mix_reads_what_it_reads_in_fp32():
     assert list(quantized.graph.node[-1].input) == ["x", "d"]
 
 
-def test_the_tuned_recipe_loads_with_its_blocks_in_fp32(tmp_path):
+def test_the_tuned_recipe_loads_with_its_blocks_spared(tmp_path):
     recipe = load_recipe("int8")
 
-    write_tuned_recipe(tmp_path / "int8-tuned.toml", recipe, ("stem", "classifier"))
+    write_tuned_recipe(tmp_path / "int8-tuned.toml", recipe, ("stem", "stage5"))
 
     tuned = load_recipe(str(tmp_path / "int8-tuned.toml"))
-    assert set(tuned.blocks_in("fp32")) == {"stem", "classifier", *recipe.blocks_in("fp32")}
+    assert set(tuned.blocks_in("int8-weights")) == {"stem", "stage5", *recipe.blocks_in("int8-weights")}
     assert (tuned.name, tuned.calibration, tuned.parity) == ("int8-tuned", recipe.calibration, recipe.parity)
