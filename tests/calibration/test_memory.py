@@ -82,7 +82,9 @@ def test_clips_in_memory_do_not_grow_with_their_number(whole_store, tmp_path, ru
         manifest = draw_calibration(whole_store, fold, count)
         feeds = Watched(CalibrationFeeds(store=whole_store, manifest=manifest))
         assert len(feeds) == count
-        lower(source, tmp_path, load_recipe(recipe), runtime, feeds)
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        lower(source, folder, load_recipe(recipe), runtime, feeds)
         assert feeds.passes > 0
         most[count] = feeds.most
 

@@ -121,11 +121,22 @@ def test_int8_and_fp16_blocks_in_one_recipe_are_lowered_for_onnx_runtime(forms, 
     assert sqnr_db(logits(source), logits(path)) > 20
 
 
-def test_openvino_refuses_int8_and_fp16_blocks_in_one_recipe(source, tmp_path):
+def test_cpu_runtimes_share_a_file_that_is_calibrated_once(source, tmp_path):
+    first = lower(source, tmp_path, INT8, "openvino", clips(4)).path
+
+    second = lower(source, tmp_path, INT8, "onnxruntime", ()).path
+
+    assert first == second
+
+
+def test_openvino_runs_int8_and_fp16_blocks_of_one_recipe(source, tmp_path):
     recipe = replace(INT8, blocks={**INT8.blocks, "classifier": "fp16"})
 
-    with pytest.raises(ExportError, match=r"OpenVINO's int8 form has no fp16 blocks \(classifier\)"):
-        lower(source, tmp_path, recipe, "openvino", clips(1))
+    lowered = lower(source, tmp_path, recipe, "openvino", clips(4))
+
+    with runtime_module("openvino").open_runner(lowered.path) as runner:
+        got = np.concatenate([runner.infer(feed)["y"] for feed in clips(8, seed=2)])
+    assert sqnr_db(logits(lowered.reference), got) > 25
 
 
 def test_fp16_without_clips_is_refused(source, tmp_path):
