@@ -184,22 +184,29 @@ def capture(enqueue: Callable[[], None], stream: Any) -> Any:
 
     The graph repeats the very copies and kernels, with their addresses and sizes, in one launch; it runs nothing yet.
     """
-    runtime = load_runtime()
-    call("cudaStreamBeginCapture", stream, runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
     try:
-        try:
-            enqueue()
-        finally:
-            # Ended whatever happened, or the stream would never run anything again.
-            graph = call("cudaStreamEndCapture", stream)
-        try:
-            return call("cudaGraphInstantiate", graph, 0)
-        finally:
-            call("cudaGraphDestroy", graph)
+        return _record(enqueue, stream)
     except TargetError:
         # The failure is remembered per thread, and would be taken for that of the next call.
-        runtime.cudaGetLastError()
+        load_runtime().cudaGetLastError()
         return None
+
+
+def _record(enqueue: Callable[[], None], stream: Any) -> Any:
+    mode = load_runtime().cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+    call("cudaStreamBeginCapture", stream, mode)
+    try:
+        enqueue()
+    except BaseException:
+        # Ended whatever happened, or the stream would never run anything again.
+        with contextlib.suppress(TargetError):
+            call("cudaGraphDestroy", call("cudaStreamEndCapture", stream))
+        raise
+    graph = call("cudaStreamEndCapture", stream)
+    try:
+        return call("cudaGraphInstantiate", graph, 0)
+    finally:
+        call("cudaGraphDestroy", graph)
 
 
 def _explain(runtime: Any, function: str, status: Any) -> str:

@@ -73,7 +73,8 @@ class EngineRunner:
         cuda.cuda_device()
         # One stream and one set of buffers: threads that share a runner take turns.
         self._lock = threading.Lock()
-        self._arena, self._engines = cuda.Arena(), []
+        self._arena = cuda.Arena()
+        self._engines: list[Engine] = []
         self._graph: Any = None
         self._may_capture = graph
         self._rows: tuple[int, ...] = ()
