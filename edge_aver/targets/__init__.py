@@ -3,12 +3,13 @@
 from edge_aver.targets.contract import Runner, RuntimeModule
 from edge_aver.targets.devices import (
     RUNTIMES,
-    DeviceProfile,
     RuntimeEntry,
     load_profile,
     profile_names,
+    runs_here,
     runtime_module,
 )
+from edge_aver.targets.profile import DeviceProfile
 
 __all__ = [
     "RUNTIMES",
@@ -18,5 +19,6 @@ __all__ = [
     "RuntimeModule",
     "load_profile",
     "profile_names",
+    "runs_here",
     "runtime_module",
 ]
