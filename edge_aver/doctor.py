@@ -13,6 +13,7 @@ from edge_aver import __version__
 from edge_aver.benchmarks.machine import describe_machine
 from edge_aver.errors import MissingLibraryError, TargetError
 from edge_aver.targets import RUNTIMES, load_profile, profile_names, runtime_module
+from edge_aver.targets.cuda import cuda_device
 
 __all__ = [
     "Need",
@@ -99,7 +100,16 @@ def _advice(runtime: str) -> str:
         return f"pip install 'edge-aver[{error.extra}]'"
     except TargetError as error:
         return str(error)
-    return "works here"
+    return _advice_for_gpu() if RUNTIMES[runtime].needs_gpu else "works here"
+
+
+def _advice_for_gpu() -> str:
+    """A driver and a GPU may be missing though the library is there: it still builds."""
+    try:
+        device = cuda_device()
+    except TargetError as error:
+        return f"builds here, does not run: {error}"
+    return f"works here, on {device.name} (compute capability {device.sm})"
 
 
 def require(*activities: str) -> None:
