@@ -1,6 +1,5 @@
 """What a device profile says: the runtime that serves a device, and what an engine for it must keep to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge_aver.errors import TargetError
@@ -29,7 +28,7 @@ class DeviceProfile:
     title: str
     runtime: str
     precisions: tuple[str, ...]
-    refuses: Mapping[str, str] = field(default_factory=dict)
+    refuses: dict[str, str] = field(default_factory=dict)
     memory_budget_mb: float | None = None
     compute_capabilities: tuple[str, ...] = ()
     workspace_mb: float | None = None

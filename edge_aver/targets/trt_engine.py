@@ -1,8 +1,7 @@
 """A TensorRT engine on device memory: its tensors, its batch range, and the order to run it."""
 
-import functools
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -12,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.errors import ArtifactError, TargetError
+from edge_aver.targets.trt_log import logger
 
 __all__ = ["Engine", "Tensor", "layer_precisions"]
-
-_LOG_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ class Engine:
             ArtifactError: the library refuses it; the library's own reason is told.
             TargetError: no memory for its execution context.
         """
-        self._library, self._where, self._log = library, where, _logger(library)
+        self._library, self._where, self._log = library, where, logger(library)
         self._log.lines.clear()
         self._runtime = library.Runtime(self._log)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
@@ -184,22 +182,3 @@ def _context(library: Any, engine: Any) -> Any:
         strategies = library.DynamicShapesKernelSpecializationStrategy
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
     return engine.create_execution_context(config)
-
-
-@functools.cache
-def _logger(library: Any) -> Any:
-    """One logger a library: it ignores any but the first that a process gives it."""
-
-    class Log(library.ILogger):  # type: ignore[misc]
-        """Keeps the last errors, for messages."""
-
-        def __init__(self) -> None:
-            library.ILogger.__init__(self)
-            self.lines: deque[str] = deque(maxlen=_LOG_LINES)
-
-        def log(self, severity: Any, message: str) -> None:
-            """Called by the library, from any thread."""
-            if severity in (library.ILogger.Severity.ERROR, library.ILogger.Severity.INTERNAL_ERROR):
-                self.lines.append(message)
-
-    return Log()
