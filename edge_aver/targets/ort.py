@@ -142,6 +142,11 @@ class OrtRunner:
         events = json.loads(Path(self._session.end_profiling()).read_text(encoding="utf-8"))
         return tuple(_executed(events))
 
+    @property
+    def device_memory_bytes(self) -> int | None:
+        """None: it uses the process's own memory."""
+        return None
+
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Run once; see `Runner.infer`."""
         return dict(zip(self._outputs, self._session.run(self._outputs, dict(feed)), strict=True))
