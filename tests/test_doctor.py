@@ -101,12 +101,13 @@ def test_a_target_of_a_gpu_tells_what_runs_here(monkeypatch):
     monkeypatch.setattr(doctor, "runtime_module", lambda runtime: None)
     monkeypatch.setattr(doctor, "cuda_device", no_driver)
     states = {state.target: state.advice for state in check_targets()}
-    assert states["onnxruntime-cuda"] == "builds here, does not run: cudaErrorInsufficientDriver. No NVIDIA driver"
+    assert states["onnxruntime-cuda"] == "builds here, runs elsewhere: cudaErrorInsufficientDriver. No NVIDIA driver"
     assert states["onnxruntime-cpu"] == "works here"
     device = CudaDevice(name="RTX", capability=(8, 9), memory_bytes=1, driver_cuda=(13, 0))
     monkeypatch.setattr(doctor, "cuda_device", lambda: device)
     states = {state.target: state.advice for state in check_targets()}
-    assert states["onnxruntime-cuda"] == "works here, on RTX (compute capability 8.9)"
+    assert states["onnxruntime-cuda"] == states["rtx-4090"] == "works here: RTX"
+    assert states["rtx-2080"] == "builds here, runs elsewhere: RTX has compute capability 8.9"
 
 
 @pytest.mark.parametrize(
