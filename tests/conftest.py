@@ -52,7 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Count the tests of a GPU that the marker expression leaves out."""
     asked = len(_of_a_gpu(items))
     yield
-    config.stash[_LEFT_OUT] = asked - len(_of_a_gpu(items))
+    if not config.option.keyword and not _of_a_gpu(items):
+        config.stash[_LEFT_OUT] = asked
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

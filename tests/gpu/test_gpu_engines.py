@@ -169,7 +169,7 @@ def test_a_batch_outside_the_range_leaves_the_runner_usable(engine, runtime):
 def test_closing_gives_the_memory_back(target_here, runtime, tmp_path):
     profile, module = target_here(runtime)
     path = tmp_path / f"tiny{module.suffix}"
-    module.build(tiny_onnx(tmp_path / "tiny.onnx"), path, metadata={}, profile=profile)
+    module.build(tiny_onnx(tmp_path / "lowered.onnx"), path, metadata={}, profile=profile)
     left = []
     for _ in range(4):
         with module.open_runner(path, trust=True) as runner:
