@@ -230,10 +230,12 @@ def test_a_plan_that_the_library_refuses_tells_the_librarys_reason(library, tmp_
     with pytest.raises(ArtifactError, match=r"sa\.engine: the engine cannot be read"):
         open_engine(library, path)
     path.write_bytes(b"noise")
-    with pytest.raises(
-        ArtifactError, match=r"sa.engine: fake_tensorrt 11.0 cannot open it: the plan's magic tag does not match"
-    ):
-        open_engine(library, path)
+    for _ in range(2):  # the second time without what was said the first time
+        with pytest.raises(
+            ArtifactError,
+            match=r"sa\.engine: fake_tensorrt 11\.0 cannot open it: the plan's magic tag does not match$",
+        ):
+            open_engine(library, path)
 
 
 @pytest.mark.parametrize("failing", ["cudaMalloc", "cudaHostAlloc", "cudaStreamCreate"])
