@@ -10,7 +10,7 @@ DEVICE_VENV ?= .venv-device
 DEVICE_INSTALLED := $(DEVICE_VENV)/.edge-aver-installed
 DEVICE_TESTS := tests/bundle tests/targets tests/runtime tests/media $(addprefix tests/test_,$(addsuffix .py,console declarations errors files spec))
 
-.PHONY: demo test check unit test-device slow reference-checkpoints clean
+.PHONY: demo test check unit test-device slow gpu reference-checkpoints clean
 
 demo: $(INSTALLED)
 	$(BIN)/edge-aver demo --workspace workspace
@@ -27,6 +27,10 @@ unit: $(INSTALLED)
 
 slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
+
+# On a machine with an NVIDIA GPU; elsewhere these tests fail and say what is missing.
+gpu: $(INSTALLED)
+	$(BIN)/pytest -m gpu -rs
 
 test-device:
 	@if $(DEVICE_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then \

@@ -91,7 +91,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         _expect(list, value, where)
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
+    if origin in (dict, Mapping):
         _expect(dict, value, where)
         return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if is_dataclass(hint):

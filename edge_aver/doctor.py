@@ -111,7 +111,7 @@ def _gpu_state(profile: DeviceProfile) -> str:
         raise
     except TargetError as error:
         return f"builds here, runs elsewhere: {error}"
-    if device.sm in profile.compute_capabilities:
+    if not profile.compute_capabilities or device.sm in profile.compute_capabilities:
         return f"works here: {device.name}"
     return f"builds here, runs elsewhere: {device.name} has compute capability {device.sm}"
 

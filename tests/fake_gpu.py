@@ -8,7 +8,6 @@ context was changed, a capture right after a change of shape, a second free.
 
 import ctypes
 import enum
-import json
 import types
 from collections import deque
 
@@ -171,7 +170,7 @@ class FakeTensorRt:
 
     __name__, __version__ = "fake_tensorrt", "11.0"
     TensorIOMode = enum.Enum("TensorIOMode", "INPUT OUTPUT")
-    LayerInformationFormat = enum.Enum("LayerInformationFormat", "JSON")
+    LayerInformationFormat = enum.Enum("LayerInformationFormat", "ONELINE")
 
     class ILogger:
         Severity = enum.Enum("Severity", "INTERNAL_ERROR ERROR WARNING INFO VERBOSE")
@@ -229,7 +228,7 @@ class FakeEngine:
         return FakeContext(self)
 
     def create_engine_inspector(self):
-        text = json.dumps({"Layers": list(self.plan.layers)})
+        text = "\n".join(["Layers:", *self.plan.layers, "", "I/O Tensors:"])
         return types.SimpleNamespace(get_engine_information=lambda form: text)
 
 

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from edge_aver import doctor
 from edge_aver.doctor import check_needs, check_targets, doctor_tables, require, targets_table
-from edge_aver.errors import MissingLibraryError
+from edge_aver.errors import MissingLibraryError, TargetError
 from edge_aver.targets import RUNTIMES, profile_names
+from edge_aver.targets.cuda import CudaDevice
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_the_extra_that_is_named_brings_every_library(repository, monkeypatch):
     for need in check_needs():
         assert set(need.missing) <= _brought_by(need.extra, extras), f"{need.activity}: extra {need.extra}"
     for entry in RUNTIMES.values():
-        assert entry.library in _brought_by(entry.extra, extras)
+        assert (entry.distribution or entry.library).replace("-", "_") in _brought_by(entry.extra, extras)
 
 
 def _brought_by(extra, extras):
@@ -91,6 +92,22 @@ def test_a_target_whose_runtime_is_installed_works_here():
         if importlib.util.find_spec(runtime):
             assert states[target].advice == "works here"
             assert f"{runtime} {states[target].version}" in shown(targets_table())
+
+
+def test_a_target_of_a_gpu_tells_what_runs_here(monkeypatch):
+    def no_driver():
+        raise TargetError("cudaErrorInsufficientDriver. No NVIDIA driver")
+
+    monkeypatch.setattr(doctor, "runtime_module", lambda runtime: None)
+    monkeypatch.setattr(doctor, "cuda_device", no_driver)
+    states = {state.target: state.advice for state in check_targets()}
+    assert states["onnxruntime-cuda"] == "builds here, runs elsewhere: cudaErrorInsufficientDriver. No NVIDIA driver"
+    assert states["onnxruntime-cpu"] == "works here"
+    device = CudaDevice(name="RTX", capability=(8, 9), memory_bytes=1, driver_cuda=(13, 0))
+    monkeypatch.setattr(doctor, "cuda_device", lambda: device)
+    states = {state.target: state.advice for state in check_targets()}
+    assert states["onnxruntime-cuda"] == states["rtx-4090"] == "works here: RTX"
+    assert states["rtx-2080"] == "builds here, runs elsewhere: RTX has compute capability 8.9"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from edge_aver.errors import TargetError
+from edge_aver.targets.cuda import cuda_device
+
 __all__ = [
     "CpuTime",
     "CpuUse",
@@ -24,7 +27,10 @@ _FLAGS = (
 )
 """CPU flags that decide how fast int8, fp16 and fp32 run, and whether the machine is a virtual one."""
 
-_TOOLS = ("edge-aver", "numpy", "av", "onnxruntime", "openvino", "torch", "facenet-pytorch")
+_TOOLS = (
+    *("edge-aver", "numpy", "av", "torch", "facenet-pytorch"),
+    *("onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tensorrt-rtx", "cuda-bindings"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,7 @@ class Machine:
         memory_bytes: physical memory; None where the system does not tell.
         system: operating system and kernel release.
         python: version of the interpreter.
+        gpu: name, compute capability and the CUDA that its driver serves; None where none can be reached.
     """
 
     architecture: str
@@ -50,6 +57,7 @@ class Machine:
     memory_bytes: int | None = None
     system: str
     python: str
+    gpu: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +103,7 @@ def describe_machine() -> Machine:
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
+        gpu=_gpu(),
     )
 
 
@@ -148,6 +157,14 @@ def _cpu() -> tuple[str, set[str]]:
     flags = values.get("flags") or values.get("features") or ""
     board = _read("/proc/device-tree/model").strip("\0")
     return values.get("model name") or board or platform.processor() or "unknown", set(flags.split())
+
+
+def _gpu() -> str | None:
+    try:
+        device = cuda_device()
+    except TargetError:
+        return None
+    return "{}, compute capability {}, CUDA {}.{}".format(device.name, device.sm, *device.driver_cuda)
 
 
 def _memory_bytes() -> int | None:

@@ -62,6 +62,7 @@ class NetworkRun:
         before_load, after_load, after_queries: memory of the process, the clips it holds included; None where the
             kernel does not tell.
         cpu_use: what else used the processors during the queries; None where the kernel does not tell.
+        device_memory_bytes: that the network holds on a GPU after the queries; None where it runs on the CPU.
     """
 
     latency_s: tuple[float, ...]
@@ -70,6 +71,7 @@ class NetworkRun:
     after_load: ProcessMemory | None = None
     after_queries: ProcessMemory | None = None
     cpu_use: CpuUse | None = None
+    device_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from edge_aver.benchmarks.front_end_summary import FrontEndSummary, summarize_fr
 from edge_aver.benchmarks.results import NetworkRun, Result
 from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
 from edge_aver.benchmarks.validity import invalid_reasons
+from edge_aver.targets import RUNTIMES
 
 __all__ = ["Summary", "condition_names", "provenance_notes", "summarize"]
 
@@ -30,6 +31,7 @@ class Summary:
         load_s: median over processes, from the path to a network that is ready.
         peak_bytes: largest peak of a process that loaded the network and answered queries, clips included.
         base_bytes: what such a process held before it loaded the network (interpreter, libraries, clips).
+        device_memory_bytes: largest that a process's network held on a GPU.
         front_end: of a suite with such a part, which measures nothing else; None for the others.
         invalid: why the result is INVALID; () where it is VALID.
         missing: what could not be measured here, and why.
@@ -45,6 +47,7 @@ class Summary:
     load_s: float | None
     peak_bytes: int | None
     base_bytes: int | None
+    device_memory_bytes: int | None
     front_end: FrontEndSummary | None
     invalid: tuple[str, ...]
     missing: tuple[str, ...]
@@ -53,6 +56,12 @@ class Summary:
     def name(self) -> str:
         """Architecture and precision: what a reader calls the network."""
         return f"{self.result.spec.architecture} {self.result.artifact.precision}"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the artifact's runtime needs a GPU: only then has it device memory."""
+        entry = RUNTIMES.get(self.result.artifact.runtime)
+        return entry is not None and entry.needs_gpu
 
     @property
     def origin(self) -> str:
@@ -84,6 +93,9 @@ def summarize(result: Result) -> Summary:
         load_s=_median_load(runs),
         peak_bytes=max(done, default=None),
         base_bytes=max(base, default=None),
+        device_memory_bytes=max(
+            (run.device_memory_bytes for run in runs if run.device_memory_bytes is not None), default=None
+        ),
         front_end=_front_end(result),
         invalid=invalid_reasons(result),
         missing=tuple(f"{gap.case.replace('_', ' ')}: {gap.reason}" for gap in result.gaps if not gap.failed),

@@ -75,7 +75,11 @@ def _sizes(summary: Summary) -> list[str]:
     lines = [f"{megabytes(summary.result.artifact.size_bytes)} MB file"]
     if parameters := summary.result.spec.parameters:
         lines += [f"{millions(parameters.deployed)} M deployed", f"{millions(parameters.paper)} M by paper"]
-    return [*lines, f"peak RSS {megabytes(peak)}" + (" MB" if peak else "")]
+    lines.append(f"peak RSS {megabytes(peak)}" + (" MB" if peak else ""))
+    if summary.on_gpu:
+        device = summary.device_memory_bytes
+        lines.append(f"device memory {megabytes(device)}" + (" MB" if device is not None else ""))
+    return lines
 
 
 def _latency(summary: Summary) -> list[str]:

@@ -108,6 +108,7 @@ def _network(request: Request) -> NetworkAnswer:
         ticks = cpu_time()
         latency_s = _time_queries(model, feeds, request.queries, request.min_duration_s)
         use, done = cpu_use(ticks, cpu_time()), process_memory()
+        device_memory_bytes = model.device_memory_bytes
     run = NetworkRun(
         latency_s=latency_s,
         load_s=load_s,
@@ -115,6 +116,7 @@ def _network(request: Request) -> NetworkAnswer:
         after_load=after,
         after_queries=done,
         cpu_use=use,
+        device_memory_bytes=device_memory_bytes,
     )
     return NetworkAnswer(run=run)
 

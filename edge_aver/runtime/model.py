@@ -85,6 +85,11 @@ class Model:
         """Layers by the precision the runtime executes them in; {} where it does not tell."""
         return self._runner.executed_precisions
 
+    @property
+    def device_memory_bytes(self) -> int | None:
+        """Memory that the network holds on a GPU; None where it uses none, or cannot tell."""
+        return self._runner.device_memory_bytes
+
     @cached_property
     def front_end(self) -> FrontEnd:
         """What turns media into tensors, by the artifact's own constants; loaded on first use.

@@ -20,6 +20,10 @@ class Runner(Protocol):
     def executed_precisions(self) -> Mapping[str, int]:
         """How many layers the runtime executes in each precision, as the runtime itself tells; {} where it does not."""
 
+    @property
+    def device_memory_bytes(self) -> int | None:
+        """Memory that it holds on a GPU; None where it uses none, or cannot tell."""
+
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Run once; several threads may call it.
 

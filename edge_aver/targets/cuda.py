@@ -66,7 +66,7 @@ def cuda_device(index: int = 0) -> CudaDevice:
     """Describe a GPU of this machine.
 
     Raises:
-        MissingLibraryError: cuda-python is not installed.
+        MissingLibraryError: cuda-bindings is not installed.
         TargetError: no driver, one that is too old, or no GPU.
     """
     call("cudaGetDeviceCount")
@@ -97,7 +97,7 @@ def call(function: str, *arguments: Any) -> Any:
         What it gives beside its return code: nothing, one value, or a tuple.
 
     Raises:
-        MissingLibraryError: cuda-python is not installed.
+        MissingLibraryError: cuda-bindings is not installed.
         TargetError: the return code is not cudaSuccess; what it means and what to do is told.
     """
     runtime = load_runtime()
@@ -120,7 +120,7 @@ def load_runtime() -> Any:
     for name in _LIBRARIES:
         with contextlib.suppress(ModuleNotFoundError):
             return importlib.import_module(name)
-    raise MissingLibraryError("cuda-python", "cuda", "running on an NVIDIA GPU")
+    raise MissingLibraryError("cuda-bindings", "cuda", "running on an NVIDIA GPU")
 
 
 class Arena:
@@ -227,8 +227,8 @@ def _driver_advice(runtime: Any) -> str:
         return "No NVIDIA driver is installed on this machine; run it where there is an NVIDIA GPU"
     have, need = _version(driver), _version(built)
     return (
-        f"The driver serves CUDA {have[0]}.{have[1]}, cuda-python was built for {need[0]}.{need[1]}: update the "
-        f"driver, or pip install 'cuda-python<{have[0] + 1}'"
+        f"The driver serves CUDA {have[0]}.{have[1]}, cuda-bindings was built for {need[0]}.{need[1]}: update the "
+        f"driver, or pip install 'cuda-bindings<{have[0] + 1}'"
     )
 
 

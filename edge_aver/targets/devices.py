@@ -30,6 +30,7 @@ class RuntimeEntry:
             serves several; None where the module is it.
         holds_metadata: whether the spec stands inside its artifacts; else in the sidecar alone.
         needs_gpu: whether its artifacts run on an NVIDIA GPU only.
+        distribution: that must bring the library, where another of the same import name would not do.
     """
 
     module: str
@@ -38,11 +39,14 @@ class RuntimeEntry:
     factory: str | None = None
     holds_metadata: bool = True
     needs_gpu: bool = False
+    distribution: str | None = None
 
     @property
     def version(self) -> str | None:
         """Version of the installed library, or None; found without importing it."""
-        return None if importlib.util.find_spec(self.library) is None else _distribution_version(self.library)
+        if importlib.util.find_spec(self.library) is None:
+            return None
+        return _installed_version(self.distribution) if self.distribution else _distribution_version(self.library)
 
 
 def _tensorrt(library: str, extra: str) -> RuntimeEntry:
@@ -58,6 +62,13 @@ def _tensorrt(library: str, extra: str) -> RuntimeEntry:
 
 RUNTIMES: Mapping[str, RuntimeEntry] = {
     "onnxruntime": RuntimeEntry(module="edge_aver.targets.ort", library="onnxruntime", extra="onnxruntime"),
+    "onnxruntime-cuda": RuntimeEntry(
+        module="edge_aver.targets.ort_cuda",
+        library="onnxruntime",
+        extra="onnxruntime-cuda",
+        needs_gpu=True,
+        distribution="onnxruntime-gpu",
+    ),
     "openvino": RuntimeEntry(module="edge_aver.targets.ov", library="openvino", extra="openvino"),
     "tensorrt": _tensorrt("tensorrt", "tensorrt"),
     "tensorrt-rtx": _tensorrt("tensorrt_rtx", "tensorrt-rtx"),
@@ -91,8 +102,8 @@ def runtime_module(runtime: str) -> RuntimeModule:
     if runtime not in RUNTIMES:
         raise TargetError(f"runtime {runtime!r} is not one that this edge-aver knows: {', '.join(RUNTIMES)}")
     entry = RUNTIMES[runtime]
-    if importlib.util.find_spec(entry.library) is None:
-        raise MissingLibraryError(entry.library, entry.extra, f"runtime {runtime}")
+    if entry.version is None:
+        raise MissingLibraryError(entry.distribution or entry.library, entry.extra, f"runtime {runtime}")
     try:
         importlib.import_module(entry.library)
     except (ImportError, OSError) as error:
@@ -113,10 +124,16 @@ def runs_here(runtime: str) -> bool:
     return True
 
 
-def _distribution_version(library: str) -> str:
+def _installed_version(distribution: str) -> str | None:
     try:
-        return importlib.metadata.version(library)
+        return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        # Another distribution may bring it, as `onnxruntime-gpu` brings `onnxruntime`.
-        others = importlib.metadata.packages_distributions().get(library)
-        return importlib.metadata.version(others[0]) if others else "of unknown version"
+        return None
+
+
+def _distribution_version(library: str) -> str:
+    if found := _installed_version(library):
+        return found
+    # Another distribution may bring it, as `onnxruntime-gpu` brings `onnxruntime`.
+    others = importlib.metadata.packages_distributions().get(library)
+    return importlib.metadata.version(others[0]) if others else "of unknown version"

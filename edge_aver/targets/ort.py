@@ -5,7 +5,8 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +19,12 @@ import onnxruntime
 from edge_aver.errors import ArtifactError, TargetError
 from edge_aver.targets.profile import DeviceProfile
 
-__all__ = ["OrtRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
+__all__ = ["ExecutedNode", "OrtRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
 
 suffix = ".onnx"
 is_folder = False
+
+_CPU = ("CPUExecutionProvider",)
 
 _ERRORS: tuple[type[Exception], ...] = tuple(
     getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
@@ -73,16 +76,42 @@ def open_runner(
     return OrtRunner(path, threads=threads, outputs=outputs, exact=exact)
 
 
-class OrtRunner:
-    """A session on a `.onnx` file."""
+@dataclass(frozen=True, kw_only=True)
+class ExecutedNode:
+    """A node that a profile saw run: its name, the provider that ran it, and the type of its first input."""
 
-    def __init__(self, path: Path, *, threads: int | None, outputs: tuple[str, ...], exact: bool) -> None:
+    name: str
+    provider: str
+    precision: str
+
+
+class OrtRunner:
+    """A session on a `.onnx` file.
+
+    Args:
+        path: the file.
+        threads, outputs, exact: see `RuntimeModule.open_runner`.
+        providers: with their options, the preferred one first; ONNX Runtime takes a later one without a word.
+        profile: prefix of the file that profiles the runs up to the first `executed_nodes`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int | None,
+        outputs: tuple[str, ...] = (),
+        exact: bool = False,
+        providers: Sequence[Any] = _CPU,
+        profile: Path | None = None,
+    ) -> None:
         self._path, self._threads = path, threads
         # A path lets ONNX Runtime map the file; only a graph with added outputs must be given as bytes.
         source = path.read_bytes() + _extra_outputs(outputs) if outputs else str(path)
         try:
+            # Without the fallback of its Python half, which would open a CPU session where another failed.
             self._session = onnxruntime.InferenceSession(
-                source, _options(threads, exact), providers=["CPUExecutionProvider"]
+                source, _options(threads, exact, profile), providers=list(providers), enable_fallback=0
             )
         except _ERRORS as error:
             raise ArtifactError(f"{path}: ONNX Runtime cannot open it: {error}") from error
@@ -97,7 +126,26 @@ class OrtRunner:
     @cached_property
     def executed_precisions(self) -> Mapping[str, int]:
         """Nodes that ran, by the type of their first input, from the profile of one run (paper's shapes, zeros)."""
-        return _profiled_precisions(self._path, self._threads)
+        with tempfile.TemporaryDirectory() as folder:
+            profile = Path(folder) / "profile"
+            with OrtRunner(self._path, threads=self._threads, profile=profile) as runner:
+                return Counter(node.precision for node in runner.executed_nodes())
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Those that the session really has, the preferred one first."""
+        return tuple(self._session.get_providers())
+
+    def executed_nodes(self) -> tuple[ExecutedNode, ...]:
+        """Every node of one run (paper's shapes, zeros); ends the profile that the runner was opened with."""
+        self._session.run(None, {item.name: _zeros(item) for item in self._session.get_inputs()})
+        events = json.loads(Path(self._session.end_profiling()).read_text(encoding="utf-8"))
+        return tuple(_executed(events))
+
+    @property
+    def device_memory_bytes(self) -> int | None:
+        """None: it uses the process's own memory."""
+        return None
 
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Run once; see `Runner.infer`."""
@@ -112,8 +160,11 @@ class OrtRunner:
         del self._session
 
 
-def _options(threads: int | None, exact: bool) -> Any:
+def _options(threads: int | None, exact: bool, profile: Path | None) -> Any:
     options = onnxruntime.SessionOptions()
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     options.log_severity_level = 3
     if threads is not None:
         options.intra_op_num_threads = threads
@@ -154,22 +205,15 @@ def _varint(value: int) -> bytes:
     return bytes([*pieces, value])
 
 
-def _profiled_precisions(path: Path, threads: int | None) -> Mapping[str, int]:
-    with tempfile.TemporaryDirectory() as folder:
-        options = _options(threads, exact=False)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        session.run(None, {item.name: _zeros(item) for item in session.get_inputs()})
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return Counter(_precisions(events))
-
-
-def _precisions(events: list[dict[str, Any]]) -> Iterator[str]:
+def _executed(events: list[dict[str, Any]]) -> Iterator[ExecutedNode]:
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             with contextlib.suppress(KeyError, IndexError, StopIteration):
-                yield next(iter(event["args"]["input_type_shape"][0]))
+                yield ExecutedNode(
+                    name=event["name"].removesuffix("_kernel_time"),
+                    provider=event["args"]["provider"],
+                    precision=next(iter(event["args"]["input_type_shape"][0])),
+                )
 
 
 def _zeros(item: Any) -> npt.NDArray[Any]:

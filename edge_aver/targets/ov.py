@@ -97,6 +97,11 @@ class OvRunner:
                 counts[info["runtimePrecision"].value] += 1
         return counts
 
+    @property
+    def device_memory_bytes(self) -> int | None:
+        """None: it uses the process's own memory."""
+        return None
+
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Run once; see `Runner.infer`."""
         with self._lock:

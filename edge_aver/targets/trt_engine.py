@@ -1,7 +1,5 @@
 """A TensorRT engine on device memory: its tensors, its batch range, and the order to run it."""
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -11,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.errors import ArtifactError, TargetError
-from edge_aver.targets.trt_log import logger
+from edge_aver.targets.trt_layers import read_layers
+from edge_aver.targets.trt_log import error_text, logger
 
-__all__ = ["Engine", "Tensor", "layer_precisions"]
+__all__ = ["Engine", "Tensor"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +57,10 @@ class Engine:
             ArtifactError: the library refuses it; the library's own reason is told.
             TargetError: no memory for its execution context.
         """
-        self._library, self._where, self._log = library, where, logger(library)
-        self._log.lines.clear()
-        self._runtime = library.Runtime(self._log)
+        self._library, self._where = library, where
+        log = logger(library)
+        log.lines.clear()
+        self._runtime = library.Runtime(log)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise ArtifactError(f"{where}: {library.__name__} {library.__version__} cannot open it: {self._reason()}")
@@ -107,8 +107,9 @@ class Engine:
     @property
     def executed_precisions(self) -> Mapping[str, int]:
         """Layers by the type that they compute in, from the engine's inspector; {} where it was built without."""
-        inspector = self._engine.create_engine_inspector()
-        return layer_precisions(inspector.get_engine_information(self._library.LayerInformationFormat.JSON))
+        # The very text that a build logs: both are counted by one rule.
+        form = self._library.LayerInformationFormat.ONELINE
+        return read_layers([self._engine.create_engine_inspector().get_engine_information(form)]).counts
 
     def check_rows(self, rows: int) -> None:
         """Refuse a batch that the engine was not built for.
@@ -148,29 +149,7 @@ class Engine:
         self._context = self._engine = self._runtime = None
 
     def _reason(self) -> str:
-        return " / ".join(self._log.lines) or "no reason was given"
-
-
-def layer_precisions(information: str) -> Mapping[str, int]:
-    """Count layers by the type of their first input, as the engine's inspector describes them.
-
-    Args:
-        information: JSON of the whole engine; layers without tensors, and those known by name only, do not count.
-    """
-    counts: Counter[str] = Counter()
-    for layer in json.loads(information).get("Layers", ()):
-        for tensor in layer.get("Inputs", ())[:1] if isinstance(layer, dict) else ():
-            counts[_type_name(tensor.get("Datatype") or tensor.get("Format/Datatype") or "unknown")] += 1
-    return counts
-
-
-def _type_name(told: str) -> str:
-    """`fp16` from `Half`, and from `Channel major FP16 format where channel % 8 == 0`."""
-    words = told.replace(",", " ").split()
-    known = {"Float": "fp32", "Half": "fp16"}
-    names = ("fp32", "fp16", "bf16", "fp8", "int8", "uint8", "int32", "int64", "bool")
-    found = (known.get(word, word.lower()) for word in words)
-    return next((name for name in found if name in names), told)
+        return error_text(self._library)
 
 
 def _context(library: Any, engine: Any) -> Any:

@@ -40,7 +40,7 @@ def open_engine(
 
     Raises:
         ArtifactError: it cannot be read, or lacks one of `outputs`.
-        MissingLibraryError: cuda-python is not installed.
+        MissingLibraryError: cuda-bindings is not installed.
         TargetError: no driver, no GPU, or too little memory on it.
     """
     return EngineRunner(library, (plan,), outputs=outputs, graph=graph)

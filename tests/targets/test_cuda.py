@@ -19,7 +19,7 @@ def stand_in(monkeypatch):
 @pytest.fixture
 def no_driver():
     """The real cuda-python, on a machine without a driver."""
-    runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-python is not installed")
+    runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-bindings is not installed")
     if runtime.cudaDriverGetVersion()[1]:
         pytest.skip("this machine has an NVIDIA driver")
 
@@ -63,7 +63,7 @@ def test_a_device_tells_its_name_capability_memory_and_driver(stand_in):
     ("driver", "said"),
     [
         (0, "No NVIDIA driver is installed"),
-        (12060, r"serves CUDA 12.6, cuda-python was built for 13.5: .*'cuda-python<13'"),
+        (12060, r"serves CUDA 12.6, cuda-bindings was built for 13.5: .*'cuda-bindings<13'"),
     ],
 )
 def test_an_old_driver_is_told_from_none(stand_in, driver, said):
