@@ -111,6 +111,9 @@ def _config(library: Any, builder: Any, network: Any, profile: DeviceProfile) ->
     config.profiling_verbosity = library.ProfilingVerbosity.DETAILED
     # The DLA stays off: strongly typed networks do not run on it, and what it runs was not measured.
     config.default_device_type = library.DeviceType.GPU
+    if library.__name__ == "tensorrt_rtx":
+        # Which layers go to which further stream is decided by a race: two builds of one graph would differ.
+        config.max_aux_streams = 0
     if profile.workspace_mb is not None:
         config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, int(profile.workspace_mb * 1e6))
     _set_capabilities(library, config, profile)
