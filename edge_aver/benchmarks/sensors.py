@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TextIO
 
@@ -17,6 +17,7 @@ __all__ = [
     "SensorTool",
     "describe_sensors",
     "find_sensors",
+    "join_logs",
     "parse_nvidia_smi",
     "parse_power_mode",
     "parse_tegrastats",
@@ -125,6 +126,15 @@ def sampled(tool: SensorTool | None) -> Iterator[Callable[[], SensorLog | None]]
             reader.join()
 
 
+def join_logs(earlier: SensorLog | None, later: SensorLog | None) -> SensorLog | None:
+    """The readings of two processes of one artifact, one after the other; times go on where the first ended."""
+    if earlier is None or later is None:
+        return earlier or later
+    end_s = earlier.samples[-1].time_s
+    moved = tuple(replace(sample, time_s=round(end_s + sample.time_s, 3)) for sample in later.samples)
+    return replace(earlier, samples=(*earlier.samples, *moved))
+
+
 def parse_tegrastats(line: str) -> SensorSample | None:
     """Read a line of tegrastats (JetPack 4 to 7); None for one that is none.
 
@@ -158,7 +168,14 @@ def parse_nvidia_smi(line: str) -> SensorSample | None:
     for cell, (table, name) in zip(cells, _SMI_FIELDS.values(), strict=True):
         if table in tables and re.fullmatch(r"\d+(\.\d+)?", cell):
             tables[table][name] = float(cell) / (100 if table == "load" else 1)
-    return SensorSample(**tables) if any(tables.values()) else None
+    if not any(tables.values()):
+        return None
+    return SensorSample(
+        power_w=tables["power_w"],
+        temperature_c=tables["temperature_c"],
+        clock_mhz=tables["clock_mhz"],
+        load=tables["load"],
+    )
 
 
 def parse_power_mode(text: str) -> str | None:
@@ -184,7 +201,7 @@ def describe_sensors(log: SensorLog | None) -> str:
 
 
 def _mean_and_most(title: str, tables: Sequence[Mapping[str, float]], name: str | None, unit: str) -> str:
-    values = [table[name] for table in tables if name in table]
+    values = [table[name] for table in tables if name is not None and name in table]
     if not values:
         return f"{title} not measured"
     return f"{title} {fmean(values):.3g} {unit} (at most {max(values):.4g})"
