@@ -37,7 +37,19 @@ LEVELS = (
 )
 """What imports what: only from a lower level; on the first one, of modules, from each other too."""
 
-HEAVY = {"facenet_pytorch", "librosa", "matplotlib", "nncf", "onnx", "onnxruntime", "openvino", "timm", "torch"}
+HEAVY = {
+    "facenet_pytorch",
+    "librosa",
+    "matplotlib",
+    "nncf",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "tensorrt",
+    "tensorrt_rtx",
+    "timm",
+    "torch",
+}
 
 LIGHT = ("benchmarks", "bundle", "calibration", "corpora", "media", "runtime", "targets", *LEVELS[0] - {"__init__"})
 """What a device imports, and what the command line may import before it knows what is asked of it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_aver import __version__
-from edge_aver.targets import RUNTIMES
+from edge_aver.targets import RUNTIMES, load_profile, profile_names
 
 ROOT = Path(__file__).parent.parent
 DECLARATIONS = ("benchmarks", "calibration", "export", "targets")
@@ -118,7 +118,7 @@ def test_targets_and_doctor_say_what_to_install(bare, tmp_path):
     wide = {"COLUMNS": "200"}
     targets = _run(bare / "edge-aver", "targets", cwd=tmp_path, **wide).stdout
     doctor = _run(bare / "edge-aver", "doctor", cwd=tmp_path, **wide).stdout
-    for entry in RUNTIMES.values():
+    for entry in (RUNTIMES[load_profile(name).runtime] for name in profile_names()):
         assert f"pip install 'edge-aver[{entry.extra}]'" in targets
         assert f"pip install 'edge-aver[{entry.extra}]'" in doctor
     assert "pip install 'edge-aver[reference]'" in doctor

@@ -10,7 +10,7 @@ from edge_aver.calibration.draw import check_manifest
 from edge_aver.calibration.folds import Fold, load_fold
 from edge_aver.errors import ArtifactError, LeakError
 from edge_aver.spec import SPEC_KEY, CalibrationManifest, ModelSpec
-from edge_aver.targets import runtime_module
+from edge_aver.targets import RUNTIMES, runtime_module
 
 __all__ = ["Verification", "verify_artifact"]
 
@@ -42,18 +42,20 @@ def verify_artifact(path: Path, *, folds: str | None = None) -> Verification:
     """
     artifact = open_artifact(path)
     fold = load_fold(artifact.spec.corpus, artifact.spec.fold, folds=folds)
-    _check_inside(artifact)
+    inside = _check_inside(artifact)
     _check_actors(artifact.spec, fold)
     checks = (
         f"{len(artifact.files)} files have the hashes of the sidecar",
-        "the spec inside the file is the sidecar's",
+        inside,
         f"its train, validation and test actors are those of {fold.corpus}, fold {fold.index}",
         _check_calibration(artifact.spec.calibration, fold),
     )
     return Verification(artifact=artifact, checks=checks)
 
 
-def _check_inside(artifact: Artifact) -> None:
+def _check_inside(artifact: Artifact) -> str:
+    if artifact.runtime in RUNTIMES and not RUNTIMES[artifact.runtime].holds_metadata:
+        return "the spec stands in the sidecar alone: an engine holds none"
     text = runtime_module(artifact.runtime).read_metadata(artifact.path, SPEC_KEY)
     if text is None:
         raise ArtifactError(f"{artifact.path}: holds no spec; export it again")
@@ -61,6 +63,7 @@ def _check_inside(artifact: Artifact) -> None:
     if inside != artifact.spec:
         wrong = [name for name, value in vars(inside).items() if value != getattr(artifact.spec, name)]
         raise ArtifactError(f"{artifact.path}: {', '.join(wrong)} in the file differ from its sidecar; export it again")
+    return "the spec inside the file is the sidecar's"
 
 
 def _check_actors(spec: ModelSpec, fold: Fold) -> None:

@@ -15,7 +15,6 @@ from edge_aver.calibration.draw import calibration_clips, check_manifest, draw_c
 from edge_aver.calibration.folds import Fold
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.store import PreparedStore
-from edge_aver.errors import TargetError
 from edge_aver.export.detector import ensure_detector
 from edge_aver.export.ladder import Ladder, parity_clips
 from edge_aver.export.parity import ParityStep
@@ -108,10 +107,7 @@ def _check_targets(request: ExportRequest) -> None:
     for profile in request.profiles:
         runtime_module(profile.runtime)
         for recipe in request.recipes:
-            if recipe.name not in profile.precisions and recipe.default not in profile.precisions:
-                raise TargetError(
-                    f"target {profile.name} does not take {recipe.name}; it takes {', '.join(profile.precisions)}"
-                )
+            profile.check_precision(recipe.name, recipe.default)
 
 
 def _clips_needed(request: ExportRequest) -> int:
@@ -156,7 +152,7 @@ def _export_one(
     built = folder / name
     if runtime.is_folder:
         built.mkdir(exist_ok=True)
-    runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()})
+    told = runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()}, profile=profile)
     steps = (*steps, ladder.check_engine("engine", runtime, built, recipe.parity))
     artifact = Artifact(
         path=request.artifacts / name,
@@ -165,7 +161,7 @@ def _export_one(
         precision=recipe.name,
         spec=spec,
         parity=tuple(asdict(step) for step in steps),
-        build=_build_facts(graph, time.perf_counter() - started),
+        build={**_build_facts(graph, time.perf_counter() - started), **told},
     )
     with write_artifact(artifact, folder=runtime.is_folder) as place:
         if runtime.is_folder:

@@ -3,12 +3,12 @@
 from edge_aver.targets.contract import Runner, RuntimeModule
 from edge_aver.targets.devices import (
     RUNTIMES,
-    DeviceProfile,
     RuntimeEntry,
     load_profile,
     profile_names,
     runtime_module,
 )
+from edge_aver.targets.profile import DeviceProfile
 
 __all__ = [
     "RUNTIMES",

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge_aver.targets.profile import DeviceProfile
+
 __all__ = ["Runner", "RuntimeModule"]
 
 
@@ -36,30 +38,49 @@ class Runner(Protocol):
 
 
 class RuntimeModule(Protocol):
-    """The functions of a module in `RUNTIMES`."""
+    """The functions of a module in `RUNTIMES`, or of what it gives where one module serves several."""
 
-    suffix: str
-    """Of its artifacts: `.onnx`, `.openvino`."""
+    @property
+    def suffix(self) -> str:
+        """Of its artifacts: `.onnx`, `.openvino`, `.engine`."""
 
-    is_folder: bool
-    """Whether an artifact is a folder of files."""
+    @property
+    def is_folder(self) -> bool:
+        """Whether an artifact is a folder of files."""
 
-    def build(self, lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
-        """Build `out` from the lowered graph, with `metadata` (the ModelSpec) inside the file.
+    def build(
+        self, lowered: Path, out: Path, *, metadata: Mapping[str, str], profile: DeviceProfile | None = None
+    ) -> Mapping[str, Any]:
+        """Build `out` from the lowered graph, with `metadata` (the ModelSpec) inside the file where its format can.
+
+        Args:
+            lowered: the graph in the runtime's form.
+            out: file to write, or existing folder to write into.
+            metadata: text by key.
+            profile: of the device it is built for; None for the machine that builds. A CPU's runtime needs none.
+
+        Returns:
+            What the build tells of itself, for the sidecar's `build`; {} where it tells nothing.
 
         Raises:
             TargetError: the runtime refused the graph.
         """
 
     def read_metadata(self, path: Path, key: str) -> str | None:
-        """What `build` was given under `key` of `metadata`; None where the file has no such key.
+        """What `build` was given under `key` of `metadata`; None where the file has no such key, or can have none.
 
         Raises:
             ArtifactError: the runtime cannot read it.
         """
 
     def open_runner(
-        self, path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        outputs: tuple[str, ...] = (),
+        exact: bool = False,
+        trust: bool = False,
     ) -> Runner:
         """Open an artifact's file or folder.
 
@@ -68,7 +89,9 @@ class RuntimeModule(Protocol):
             threads: CPU threads; None leaves the choice to the runtime.
             outputs: inner tensors to return besides the outputs (for finding the first diverging block).
             exact: the numeric reference: graph optimizations off where the runtime can; slower.
+            trust: open what is code (an engine) without a sidecar that vouches for it; a graph is data and needs none.
 
         Raises:
-            ArtifactError: the runtime cannot read it.
+            ArtifactError: the runtime cannot read it, or it is code that nothing vouches for.
+            TargetError: this machine lacks what the runtime needs to run it.
         """

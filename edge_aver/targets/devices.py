@@ -10,38 +10,33 @@ from typing import cast
 from edge_aver.declarations import load, shipped_names
 from edge_aver.errors import DeclarationError, MissingLibraryError, TargetError
 from edge_aver.targets.contract import RuntimeModule
+from edge_aver.targets.profile import DeviceProfile
 
-__all__ = ["RUNTIMES", "DeviceProfile", "RuntimeEntry", "load_profile", "profile_names", "runtime_module"]
+__all__ = ["RUNTIMES", "RuntimeEntry", "load_profile", "profile_names", "runtime_module"]
 
 _FOLDER = "targets/devices"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceProfile:
-    """A target: a device and the runtime that serves it (`targets/devices/*.toml`).
+class RuntimeEntry:
+    """One runtime: our module, the library it wraps, and the pip extra that brings it.
 
     Attributes:
-        name: what `--target` takes.
-        title: one line for people.
-        runtime: key of `RUNTIMES`.
-        precisions: recipes that can be lowered for it.
-        memory_budget_mb: what a process with the network may hold, of 10^6 bytes; None where memory is not scarce.
+        module: that wraps it.
+        library: import name.
+        extra: of edge-aver, that brings it.
+        factory: function of the module that gives the `RuntimeModule` of a runtime by its name, where one module
+            serves several; None where the module is it.
+        holds_metadata: whether the spec stands inside its artifacts; else in the sidecar alone.
+        needs_gpu: whether its artifacts run on an NVIDIA GPU only.
     """
-
-    name: str
-    title: str
-    runtime: str
-    precisions: tuple[str, ...]
-    memory_budget_mb: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuntimeEntry:
-    """One runtime: our module, the library it wraps, and the pip extra that brings it."""
 
     module: str
     library: str
     extra: str
+    factory: str | None = None
+    holds_metadata: bool = True
+    needs_gpu: bool = False
 
     @property
     def version(self) -> str | None:
@@ -49,9 +44,22 @@ class RuntimeEntry:
         return None if importlib.util.find_spec(self.library) is None else _distribution_version(self.library)
 
 
+def _tensorrt(library: str, extra: str) -> RuntimeEntry:
+    return RuntimeEntry(
+        module="edge_aver.targets.trt",
+        library=library,
+        extra=extra,
+        factory="tensorrt_runtime",
+        holds_metadata=False,
+        needs_gpu=True,
+    )
+
+
 RUNTIMES: Mapping[str, RuntimeEntry] = {
     "onnxruntime": RuntimeEntry(module="edge_aver.targets.ort", library="onnxruntime", extra="onnxruntime"),
     "openvino": RuntimeEntry(module="edge_aver.targets.ov", library="openvino", extra="openvino"),
+    "tensorrt": _tensorrt("tensorrt", "tensorrt"),
+    "tensorrt-rtx": _tensorrt("tensorrt_rtx", "tensorrt-rtx"),
 }
 
 
@@ -86,9 +94,10 @@ def runtime_module(runtime: str) -> RuntimeModule:
         raise MissingLibraryError(entry.library, entry.extra, f"runtime {runtime}")
     try:
         importlib.import_module(entry.library)
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise TargetError(f"{entry.library} is installed but does not load here: {error}") from error
-    return cast("RuntimeModule", importlib.import_module(entry.module))
+    module = importlib.import_module(entry.module)
+    return cast("RuntimeModule", module if entry.factory is None else getattr(module, entry.factory)(runtime))
 
 
 def _distribution_version(library: str) -> str:

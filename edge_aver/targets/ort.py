@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from edge_aver.errors import ArtifactError, TargetError
+from edge_aver.targets.profile import DeviceProfile
 
 __all__ = ["OrtRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
 
@@ -36,7 +37,9 @@ _ERRORS: tuple[type[Exception], ...] = tuple(
 )
 
 
-def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
+def build(
+    lowered: Path, out: Path, *, metadata: Mapping[str, str], profile: DeviceProfile | None = None
+) -> Mapping[str, Any]:
     """Copy the lowered graph, with the metadata in its `metadata_props`; a session must accept it.
 
     Raises:
@@ -49,6 +52,7 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
         open_runner(out).__exit__(None, None, None)
     except ArtifactError as error:
         raise TargetError(str(error)) from error
+    return {}
 
 
 def read_metadata(path: Path, key: str) -> str | None:
@@ -58,7 +62,12 @@ def read_metadata(path: Path, key: str) -> str | None:
 
 
 def open_runner(
-    path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
+    path: Path,
+    *,
+    threads: int | None = None,
+    outputs: tuple[str, ...] = (),
+    exact: bool = False,
+    trust: bool = False,
 ) -> "OrtRunner":
     """Open a `.onnx` file; see `RuntimeModule.open_runner`."""
     return OrtRunner(path, threads=threads, outputs=outputs, exact=exact)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import openvino
 
 from edge_aver.errors import ArtifactError, TargetError
+from edge_aver.targets.profile import DeviceProfile
 
 __all__ = ["OvRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
 
@@ -22,7 +23,9 @@ is_folder = True
 _XML = "model.xml"
 
 
-def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
+def build(
+    lowered: Path, out: Path, *, metadata: Mapping[str, str], profile: DeviceProfile | None = None
+) -> Mapping[str, Any]:
     """Save the lowered graph (ONNX or IR) as IR, uncompressed, with the metadata in its `rt_info`.
 
     Weights keep the type the lowering gave them: a silent conversion to fp16 would make an fp32 baseline none.
@@ -39,6 +42,7 @@ def build(lowered: Path, out: Path, *, metadata: Mapping[str, str]) -> None:
         core.compile_model(model, "CPU")
     except RuntimeError as error:
         raise TargetError(f"OpenVINO cannot build {out.name}: {error}") from error
+    return {}
 
 
 def read_metadata(path: Path, key: str) -> str | None:
@@ -52,7 +56,12 @@ def read_metadata(path: Path, key: str) -> str | None:
 
 
 def open_runner(
-    path: Path, *, threads: int | None = None, outputs: tuple[str, ...] = (), exact: bool = False
+    path: Path,
+    *,
+    threads: int | None = None,
+    outputs: tuple[str, ...] = (),
+    exact: bool = False,
+    trust: bool = False,
 ) -> "OvRunner":
     """Open an IR folder or an ONNX file; see `RuntimeModule.open_runner`.
 

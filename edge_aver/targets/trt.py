@@ -1,0 +1,99 @@
+"""TensorRT and TensorRT-RTX, one interface: a serialized engine is the artifact, and it is code."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_aver.errors import ArtifactError
+from edge_aver.targets.contract import Runner, RuntimeModule
+from edge_aver.targets.cuda import cuda_device
+from edge_aver.targets.devices import RUNTIMES
+from edge_aver.targets.profile import DeviceProfile
+from edge_aver.targets.trt_build import build_plan, built_platform, check_library
+from edge_aver.targets.trt_check import check_device, check_plan, read_plan
+from edge_aver.targets.trt_runner import open_engine
+
+__all__ = ["TensorRt", "tensorrt_runtime"]
+
+
+def tensorrt_runtime(runtime: str) -> RuntimeModule:
+    """The functions of `tensorrt` or `tensorrt-rtx`: their libraries have the same interface."""
+    return TensorRt(runtime=runtime)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorRt:
+    """See `RuntimeModule`.
+
+    Attributes:
+        runtime: key of `RUNTIMES`: `tensorrt` (builds for the GPU that is here) or `tensorrt-rtx` (builds for the
+            compute capabilities of the profile, on any machine).
+    """
+
+    runtime: str
+    suffix: str = ".engine"
+    is_folder: bool = False
+
+    def build(
+        self, lowered: Path, out: Path, *, metadata: Mapping[str, str], profile: DeviceProfile | None = None
+    ) -> Mapping[str, Any]:
+        """Compile an engine; see `RuntimeModule.build`. `metadata` is for the sidecar: an engine holds none.
+
+        TensorRT-RTX does not time kernels while it builds, so a second build must give the same bytes; whether it did
+        is told.
+        """
+        library = self._library()
+        profile = profile or DeviceProfile(name="here", title="", runtime=self.runtime, precisions=())
+        check_library(library, profile)
+        built = build_plan(library, lowered, profile)
+        again = build_plan(library, lowered, profile) if self.runtime == "tensorrt-rtx" else None
+        out.write_bytes(built.plan)
+        return {
+            "library": library.__name__,
+            "library_version": library.__version__,
+            "platform": built_platform(),
+            "compute_capabilities": list(profile.compute_capabilities) or [cuda_device().sm],
+            "max_batch": profile.max_batch,
+            "workspace_mb": profile.workspace_mb,
+            "dla": "off",
+            "engine_bytes": len(built.plan),
+            "engine_seconds": built.seconds,
+            "rebuild_identical": None if again is None else again.plan == built.plan,
+            "layers": dict(built.layers.counts),
+            "products": {kind: list(nodes) for kind, nodes in built.layers.products.items()},
+        }
+
+    def read_metadata(self, path: Path, key: str) -> str | None:
+        """None: an engine holds no metadata, its sidecar does."""
+        return None
+
+    def open_runner(
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        outputs: tuple[str, ...] = (),
+        exact: bool = False,
+        trust: bool = False,
+    ) -> Runner:
+        """Open an engine; see `RuntimeModule.open_runner`. It has no exact mode, and no threads of the CPU.
+
+        Before the library sees a byte, the sidecar must vouch for all of them (or `trust` be given), and library,
+        machine and GPU must be those that it was built for.
+
+        Raises:
+            ArtifactError: nothing vouches for the engine, or it is damaged.
+            TargetError: it was built for another version, machine or GPU, or there is no driver here.
+        """
+        if not path.is_file():
+            raise ArtifactError(f"{path}: no such engine; make one with edge-aver export")
+        library = self._library()
+        plan, artifact = read_plan(path, trust=trust)
+        built = check_plan(plan, path, artifact, library)
+        check_device(built, cuda_device().sm)
+        return open_engine(library, plan, outputs=outputs, threads=threads)
+
+    def _library(self) -> Any:
+        return importlib.import_module(RUNTIMES[self.runtime].library)
