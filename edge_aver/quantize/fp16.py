@@ -1,41 +1,47 @@
-"""fp16 in ONNX: weights and arithmetic of the blocks that the recipe names, every cast written into the file."""
+"""fp16 in ONNX: weights and arithmetic of chosen nodes, Q/DQ pairs between them included; every cast in the file."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import nodes_of
-from edge_aver.quantize.recipes import Recipe
+from edge_aver.quantize.large import float_tensors
 
 __all__ = ["convert_fp16"]
 
 _NAMES = {TensorProto.FLOAT: "fp32", TensorProto.FLOAT16: "fp16"}
+_LINEAR = ("QuantizeLinear", "DequantizeLinear")
+_FP16_SCALES_OPSET = 19
+"""First whose quantizers take fp16; the other operators of our graphs mean in it what they mean in 18."""
 
 
-def convert_fp16(source: Path, out: Path, recipe: Recipe) -> None:
-    """Convert an fp32 ONNX file by a recipe; inputs and outputs keep their types.
+def convert_fp16(source: Path, out: Path, half: Collection[str]) -> None:
+    """Convert nodes of an fp32 or Q/DQ ONNX file; inputs and outputs keep their types.
+
+    A quantizer takes the type of what it reads, a dequantizer that of its readers, so that no cast stands between an
+    8-bit operator and its Q/DQ pairs. Their scales are rounded to what fp16 holds, in both types alike.
 
     ONNX Runtime's own converter writes an invalid file where two nodes kept in fp32 read one fp16 tensor (each gets a
     cast of the same name), so the casts are placed here: one for each tensor and type.
 
     Args:
-        source: the simplified graph, nodes named for their modules.
+        source: the graph, nodes named for their modules.
         out: written as it is; the caller makes it atomic.
-        recipe: whose fp16 blocks are converted.
-
-    Raises:
-        ExportError: a weight does not fit into fp16.
+        half: names of the nodes that run in fp16; their constants must fit into it.
     """
     model = onnx.shape_inference.infer_shapes(onnx.load(source))
     graph = model.graph
-    names = [node.name for node in graph.node if node.op_type != "Cast"]
-    half = set(nodes_of(names, recipe.blocks_in("fp16")))
+    named = {node.name for node in graph.node if node.name in half and node.op_type != "Cast"}
+    linear = _half_linear(graph, named)
+    if linear:
+        _round_scales(graph, {node.input[1] for node in linear})
+        model.opset_import[0].version = max(model.opset_import[0].version, _FP16_SCALES_OPSET)
     casts = _Casts(graph)
-    nodes = [new for node in graph.node for new in _converted(node, casts, to_half=node.name in half)]
+    named |= {node.name for node in linear}
+    nodes = [new for node in graph.node for new in _converted(node, casts, to_half=node.name in named)]
     nodes += _restored(graph.output, casts)
     del graph.node[:], graph.value_info[:], graph.initializer[:]
     graph.node.extend(nodes)
@@ -44,13 +50,46 @@ def convert_fp16(source: Path, out: Path, recipe: Recipe) -> None:
     onnx.save(model, out)
 
 
+def _half_linear(graph: onnx.GraphProto, half: Collection[str]) -> list[onnx.NodeProto]:
+    """The quantizers of what fp16 nodes write, and the dequantizers of what they read."""
+    written = {name for node in graph.node if node.name in half for name in node.output}
+    read = {name for node in graph.node if node.name in half for name in node.input}
+    quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] in written]
+    return quantizers + [node for node in graph.node if node.op_type == "DequantizeLinear" and node.output[0] in read]
+
+
+def _round_scales(graph: onnx.GraphProto, scales: Collection[str]) -> None:
+    """Round scales to values of fp16 (never to 0), and 8-bit constants to the steps that these make."""
+    constants = {item.name: item for item in graph.initializer}
+    old = {name: numpy_helper.to_array(constants[name]) for name in scales}
+    new = {name: _representable(values) for name, values in old.items()}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[1] in scales and node.input[0] in constants:
+            stored = numpy_helper.to_array(constants[node.input[0]])
+            axis = next((item.i for item in node.attribute if item.name == "axis"), 1)
+            ratio = old[node.input[1]] / new[node.input[1]]
+            ratio = (
+                ratio.reshape([-1 if i == axis % stored.ndim else 1 for i in range(stored.ndim)])
+                if ratio.ndim
+                else ratio
+            )
+            rounded = np.clip(np.round(stored * ratio), -127, 127).astype(stored.dtype)
+            constants[node.input[0]].CopyFrom(numpy_helper.from_array(rounded, node.input[0]))
+    for name, values in new.items():
+        constants[name].CopyFrom(numpy_helper.from_array(values, name))
+
+
+def _representable(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.maximum(values.astype(np.float16), np.finfo(np.float16).smallest_subnormal).astype(np.float32)
+
+
 class _Casts:
     """Which float tensor exists in which type, and the casts and constants that bring it into the other."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.constants = {item.name: item for item in graph.initializer}
         self.outputs = {item.name for item in graph.output}
-        self.types = _float_tensors(graph)
+        self.types = float_tensors(graph)
         self._made: dict[tuple[str, int], str] = {}
         self._used: dict[str, TensorProto] = {}
 
@@ -103,14 +142,5 @@ def _restored(outputs: Iterable[onnx.ValueInfoProto], casts: _Casts) -> Iterator
             yield helper.make_node("Cast", [half], [output.name], name=f"{output.name}/Cast", to=TensorProto.FLOAT)
 
 
-def _float_tensors(graph: onnx.GraphProto) -> dict[str, int]:
-    infos = (*graph.input, *graph.value_info, *graph.output)
-    types: Mapping[str, int] = {info.name: info.type.tensor_type.elem_type for info in infos}
-    return {name: kind for name, kind in types.items() if kind == TensorProto.FLOAT}
-
-
 def _half(item: TensorProto, name: str) -> TensorProto:
-    values = numpy_helper.to_array(item)
-    if values.size and np.abs(values).max() > np.finfo(np.float16).max:
-        raise ExportError(f"{item.name}: {np.abs(values).max():.3g} does not fit into fp16; keep its block in fp32")
-    return numpy_helper.from_array(values.astype(np.float16), name)
+    return numpy_helper.from_array(numpy_helper.to_array(item).astype(np.float16), name)

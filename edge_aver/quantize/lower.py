@@ -4,12 +4,22 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
+from edge_aver.errors import ExportError
+from edge_aver.quantize.blocks import nodes_of
 from edge_aver.quantize.fp16 import convert_fp16
+from edge_aver.quantize.large import large_nodes
+from edge_aver.quantize.lint import TENSORRT, lint_qdq
 from edge_aver.quantize.ptq import Feed
 from edge_aver.quantize.qdq import quantize_qdq
 from edge_aver.quantize.recipes import Recipe
 
 __all__ = ["Lowered", "lower"]
+
+_REMAINDER_FP32 = ("normalisation", "softmax", "layer_norm")
+"""int8 blocks whose arithmetic outside 8 bits stays in fp32 on TensorRT too: they sum many terms or span a large range,
+as the recipe `fp16` has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +54,67 @@ def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
     if recipe.blocks_in("fp16"):
         # One form for every family: OpenVINO keeps the casts and fp16 weights of the file.
         out = folder / f"{recipe.name}.lowered.onnx"
-        convert_fp16(source, out, recipe)
+        _convert(source, source, out, recipe, recipe.blocks_in("fp16"), calibration)
+        _check_tensorrt(out, runtime)
         return Lowered(path=out, reference=out)
     return Lowered(path=source)
 
 
 def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration: Collection[Feed]) -> Lowered:
     if runtime == "openvino":
-        from edge_aver.quantize.ir import quantize_ir
-
-        out = folder / f"{recipe.name}.xml"
-        quantize_ir(source, out, recipe, calibration)
-        return Lowered(path=out)
-    reference = folder / f"{recipe.name}.lowered.onnx"
-    quantize_qdq(source, reference, recipe, calibration)
+        return _openvino(source, folder, recipe, calibration)
+    quantized, reference = folder / f"{recipe.name}.qdq.onnx", folder / f"{recipe.name}.lowered.onnx"
+    quantize_qdq(source, quantized, recipe, calibration)
+    half = _half_blocks(recipe, runtime)
+    _convert(source, quantized, reference, recipe, half, calibration)
+    _check_tensorrt(reference, runtime)
     if runtime != "onnxruntime" or not recipe.integer_kernels:
         return Lowered(path=reference, reference=reference)
     from edge_aver.quantize.ort_form import quantize_for_ort
 
-    out = folder / f"{recipe.name}.onnxruntime.onnx"
-    quantize_for_ort(source, reference, out, calibration)
+    closed, out = folder / f"{recipe.name}.closed.onnx", folder / f"{recipe.name}.onnxruntime.onnx"
+    quantize_for_ort(source, quantized, closed, calibration)
+    _convert(source, closed, out, recipe, half, calibration)
     return Lowered(path=out, reference=reference)
+
+
+def _openvino(source: Path, folder: Path, recipe: Recipe, calibration: Collection[Feed]) -> Lowered:
+    if half := recipe.blocks_in("fp16"):
+        raise ExportError(
+            f"recipe {recipe.name}: OpenVINO's int8 form has no fp16 blocks ({', '.join(half)}); name them fp32 for it"
+        )
+    from edge_aver.quantize.ir import quantize_ir
+
+    out = folder / f"{recipe.name}.xml"
+    quantize_ir(source, out, recipe, calibration)
+    return Lowered(path=out)
+
+
+def _half_blocks(recipe: Recipe, runtime: str) -> tuple[str, ...]:
+    """Blocks whose arithmetic outside 8 bits is fp16: those named so; on TensorRT also what int8 blocks leave over.
+
+    A block that the recipe names fp32 is fp32 in every family.
+    """
+    left = recipe.blocks_in("int8") if runtime in TENSORRT else ()
+    return (*recipe.blocks_in("fp16"), *(block for block in left if block not in _REMAINDER_FP32))
+
+
+def _convert(
+    source: Path, graph: Path, out: Path, recipe: Recipe, blocks: Collection[str], calibration: Collection[Feed]
+) -> None:
+    """Bring the nodes of blocks to fp16, those apart that leave its range in the fp32 graph (`source`)."""
+    half: frozenset[str] = frozenset()
+    if blocks:
+        if not calibration:
+            raise ExportError(f"recipe {recipe.name}: fp16 needs calibration clips, to see which nodes leave its range")
+        names = [node.name for node in onnx.load(source).graph.node]
+        half = frozenset(nodes_of(names, blocks)) - large_nodes(source, calibration)
+    if half:
+        convert_fp16(graph, out, half)
+    else:
+        onnx.save(onnx.load(graph), out)
+
+
+def _check_tensorrt(path: Path, runtime: str) -> None:
+    if runtime in TENSORRT and (problems := lint_qdq(onnx.load(path), runtime=runtime)):
+        raise ExportError(f"{path.name}: TensorRT would not take it: {problems[0]}")

@@ -98,7 +98,7 @@ def load_recipe(name: str) -> Recipe:
     """Read a recipe by shipped name or path.
 
     Raises:
-        DeclarationError: unknown name, key, block or precision; int8 without calibration; a name unfit for files.
+        DeclarationError: unknown name, key, block or precision; int8 or fp16 without calibration; a name unfit for files.
     """
     declared = load(_Declared, _FOLDER, name)
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", declared.name):
@@ -112,10 +112,8 @@ def load_recipe(name: str) -> Recipe:
     if not declared.parity.limited:
         raise DeclarationError(f"{name}: [parity] names no limit: max_abs_diff, min_sqnr_db or min_top1_agreement")
     uses = {declared.default, *declared.blocks.values()}
-    if {"int8", "fp16"} <= uses:
-        raise DeclarationError(f"{name}: int8 and fp16 blocks in one recipe are not lowered yet; use fp32 for the rest")
-    if "int8" in uses and declared.calibration is None:
-        raise DeclarationError(f"{name}: blocks in int8 need a [calibration] table")
+    if uses & {"int8", "fp16"} and declared.calibration is None:
+        raise DeclarationError(f"{name}: blocks in int8 or fp16 need a [calibration] table")
     return Recipe(**vars(declared), sha256=declaration_digest(_FOLDER, name))
 
 
