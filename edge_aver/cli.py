@@ -277,6 +277,9 @@ def export(
     calibration_clips: Annotated[
         int | None, typer.Option("--calibration-clips", min=1, help="Not the recipe's.")
     ] = None,
+    split: Annotated[
+        bool, typer.Option("--split", help="For a GPU: frame_encoder and fusion engines too, beside the whole.")
+    ] = False,
     tune: Annotated[
         bool, typer.Option("--tune", help="Measure what each block costs; write a recipe, build none.")
     ] = False,
@@ -301,6 +304,7 @@ def export(
         fold=fold,
         corpus=corpus,
         calibration_clips=calibration_clips,
+        split=split,
     )
     if tune:
         _tune(request, Workspace(root=workspace), tune_minutes, json_path)
@@ -345,6 +349,9 @@ def run(
     precision: PrecisionOption = None,
     arch: ArchFilter = None,
     artifact: Annotated[Path | None, typer.Option("--artifact", help="Instead of the workspace's newest.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load --artifact though no sidecar vouches for it; an engine is code.")
+    ] = False,
     start: Annotated[float, typer.Option("--start", min=0.0, help="Seconds into the clip.")] = 0.0,
     threads: ThreadsOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
@@ -353,6 +360,8 @@ def run(
     """Recognise one clip: label, probabilities and the time of each stage."""
     if artifact and (target or precision or arch):
         raise typer.BadParameter("--artifact says which one: leave out --target, --precision and --arch")
+    if trust and not artifact:
+        raise typer.BadParameter("--trust is for a file of yours: say which with --artifact")
     from edge_aver.runtime import load, newest
     from edge_aver.runtime.memory import share_one_heap
 
@@ -360,7 +369,7 @@ def run(
     path = artifact or newest(
         Workspace(root=workspace).artifacts, architecture=arch, precision=precision, target=target
     )
-    with load(path, threads=threads) as model:
+    with load(path, threads=threads, trust=trust) as model:
         screens.show_prediction(model.artifact, clip, model.predict(clip, start_s=start), json_path)
 
 

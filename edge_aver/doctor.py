@@ -12,7 +12,8 @@ from rich.table import Table
 from edge_aver import __version__
 from edge_aver.benchmarks.machine import describe_machine
 from edge_aver.errors import MissingLibraryError, TargetError
-from edge_aver.targets import RUNTIMES, load_profile, profile_names, runtime_module
+from edge_aver.targets import RUNTIMES, DeviceProfile, load_profile, profile_names, runtime_module
+from edge_aver.targets.cuda import cuda_device
 
 __all__ = [
     "Need",
@@ -77,7 +78,7 @@ def check_targets() -> tuple[TargetState, ...]:
     for name in profile_names():
         profile = load_profile(name)
         entry = RUNTIMES[profile.runtime]
-        advice = _advice(profile.runtime)
+        advice = _advice(profile)
         states.append(
             TargetState(
                 target=name,
@@ -91,15 +92,28 @@ def check_targets() -> tuple[TargetState, ...]:
     return tuple(states)
 
 
-def _advice(runtime: str) -> str:
+def _advice(profile: DeviceProfile) -> str:
     """What to do to have a runtime here; it is loaded, since an installed library may still lack another."""
     try:
-        runtime_module(runtime)
+        runtime_module(profile.runtime)
+        return _gpu_state(profile) if RUNTIMES[profile.runtime].needs_gpu else "works here"
     except MissingLibraryError as error:
         return f"pip install 'edge-aver[{error.extra}]'"
     except TargetError as error:
         return str(error)
-    return "works here"
+
+
+def _gpu_state(profile: DeviceProfile) -> str:
+    """Whether engines for a GPU run here, or are only built here."""
+    try:
+        device = cuda_device()
+    except MissingLibraryError:
+        raise
+    except TargetError as error:
+        return f"builds here, runs elsewhere: {error}"
+    if device.sm in profile.compute_capabilities:
+        return f"works here: {device.name}"
+    return f"builds here, runs elsewhere: {device.name} has compute capability {device.sm}"
 
 
 def require(*activities: str) -> None:

@@ -187,6 +187,8 @@ def _ladder(artifact: Artifact) -> Table:
     for step in artifact.parity:
         cells = (f"{step['max_abs_diff']:.2g}", f"{step['cosine']:.6f}", f"{step['sqnr_db']:.1f}")
         table.add_row(step["step"], *cells, f"{step['top1_agreement']:.1%}", str(step["clips"]))
+    if artifact.build.get("engine_parity"):
+        table.add_row("engine", *["not measured"] * 4, "0")
     return table
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "choose_artifacts",
     "find_artifacts",
     "open_artifact",
+    "read_artifact",
     "remove_artifact",
     "sidecar_path",
     "write_artifact",
@@ -54,6 +55,7 @@ class Artifact:
         files: every file of the artifact by its name relative to `path` (the file's own name for a single file).
         parity: the ladder's steps from the checkpoint to this artifact, in order.
         build: seconds, tools and remarks of the build.
+        part: `clip` for the whole network; `frame_encoder` or `fusion` where it was built in two.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Artifact:
     files: Mapping[str, FileEntry] = field(default_factory=dict)
     parity: tuple[Mapping[str, Any], ...] = ()
     build: Mapping[str, Any] = field(default_factory=dict)
+    part: str = "clip"
 
     @property
     def size_bytes(self) -> int:
@@ -103,7 +106,7 @@ def open_artifact(path: Path) -> Artifact:
         ArtifactError: no such artifact, no sidecar (an interrupted build), an unreadable sidecar, or a file that is
             missing or changed.
     """
-    artifact = _read(path)
+    artifact = read_artifact(path)
     for name, entry in artifact.files.items():
         member = path / name if path.is_dir() else path
         if not member.is_file():
@@ -123,6 +126,8 @@ def find_artifacts(
 ) -> tuple[Artifact, ...]:
     """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked.
 
+    Parts of a network that was built in two are not among them: a clip takes both.
+
     Args:
         folder: where exports write; it may not exist yet.
         architecture: one, several, or None for any.
@@ -137,13 +142,13 @@ def find_artifacts(
     for sidecar in folder.glob("aver-*.json"):
         path = sidecar.with_suffix("")
         if path.exists() and (kits or path.suffix != KIT_SUFFIX):
-            artifact = _read(path)
+            artifact = read_artifact(path)
             asked = (
                 (architecture, artifact.spec.architecture),
                 (precision, artifact.precision),
                 (target, artifact.target),
             )
-            if all(_matches(choice, value) for choice, value in asked):
+            if artifact.part == "clip" and all(_matches(choice, value) for choice, value in asked):
                 found.append((sidecar.stat().st_mtime_ns, artifact))
     return tuple(artifact for _, artifact in sorted(found, key=lambda item: (-item[0], item[1].path.name)))
 
@@ -198,7 +203,12 @@ def _sidecar_text(artifact: Artifact) -> str:
     return json_text(table)
 
 
-def _read(path: Path) -> Artifact:
+def read_artifact(path: Path) -> Artifact:
+    """Read the sidecar of an artifact; its files are not checked.
+
+    Raises:
+        ArtifactError: no such artifact, no sidecar (an interrupted build), or one that cannot be read.
+    """
     if not path.exists():
         raise ArtifactError(f"{path}: no such artifact; make one with edge-aver export")
     sidecar = sidecar_path(path)
@@ -217,6 +227,7 @@ def _read(path: Path) -> Artifact:
             files={name: FileEntry(**entry) for name, entry in table["files"].items()},
             parity=tuple(table["parity"]),
             build=table["build"],
+            part=table.get("part", "clip"),
         )
     except FileNotFoundError as error:
         raise ArtifactError(

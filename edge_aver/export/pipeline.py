@@ -15,7 +15,9 @@ from edge_aver.calibration.draw import calibration_clips, check_manifest, draw_c
 from edge_aver.calibration.folds import Fold
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.store import PreparedStore
+from edge_aver.errors import TargetError
 from edge_aver.export.detector import ensure_detector
+from edge_aver.export.engines import build_parts, check_engine_here, check_lowered, say_build
 from edge_aver.export.ladder import Ladder, parity_clips
 from edge_aver.export.parity import ParityStep
 from edge_aver.export.simplify import Simplification, simplify
@@ -44,6 +46,7 @@ class ExportRequest:
         profiles: the targets.
         artifacts: where to write.
         calibration_clips: instead of the recipe's number.
+        split: whether to build `frame_encoder` and `fusion` too, for the runtimes of a GPU.
     """
 
     checkpoint: Checkpoint
@@ -53,6 +56,7 @@ class ExportRequest:
     profiles: tuple[DeviceProfile, ...]
     artifacts: Path
     calibration_clips: int | None = None
+    split: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,8 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
 def _check_targets(request: ExportRequest) -> None:
     for profile in request.profiles:
         runtime_module(profile.runtime)
+        if request.split and not RUNTIMES[profile.runtime].needs_gpu:
+            raise TargetError(f"target {profile.name} takes the whole network: --split is for engines of a GPU")
         for recipe in request.recipes:
             profile.check_precision(recipe.name, recipe.default)
 
@@ -148,12 +154,19 @@ def _export_one(
     advance(note=f"{recipe.name} for {profile.name}: lowered")
     spec = _spec(request.checkpoint, recipe, manifest)
     name = artifact_name(spec, recipe, profile)
-    runtime = runtime_module(profile.runtime)
+    runtime, on_gpu = runtime_module(profile.runtime), RUNTIMES[profile.runtime].needs_gpu
     built = folder / name
     if runtime.is_folder:
         built.mkdir(exist_ok=True)
-    told = runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()}, profile=profile)
-    steps = (*steps, ladder.check_engine("engine", runtime, built, recipe.parity))
+    if on_gpu:
+        check_lowered(lowered.path, profile.runtime)
+    told = dict(runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()}, profile=profile))
+    if on_gpu:
+        say_build(name, told)
+        last, told["engine_parity"] = check_engine_here(ladder, runtime, built, recipe.parity)
+    else:
+        last = (ladder.check_engine("engine", runtime, built, recipe.parity),)
+    steps = (*steps, *last)
     artifact = Artifact(
         path=request.artifacts / name,
         target=profile.name,
@@ -167,6 +180,8 @@ def _export_one(
         if runtime.is_folder:
             place.rmdir()
         built.rename(place)
+    if request.split:
+        build_parts(artifact, lowered.path, runtime, profile)
     advance(note=f"{recipe.name} for {profile.name}: built")
     return open_artifact(artifact.path)
 

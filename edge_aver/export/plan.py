@@ -24,6 +24,7 @@ def plan_export(
     fold: int | None = None,
     corpus: str | None = None,
     calibration_clips: int | None = None,
+    split: bool = False,
 ) -> ExportRequest:
     """Find everything an export needs; nothing is written.
 
@@ -36,6 +37,7 @@ def plan_export(
         fold: must be the checkpoint's own; tells it for a plain state dict.
         corpus: as `fold`.
         calibration_clips: instead of the recipe's number.
+        split: see `ExportRequest`.
 
     Raises:
         CheckpointError: there is none, or it is not what was asked for.
@@ -54,4 +56,5 @@ def plan_export(
         profiles=profiles,
         artifacts=workspace.artifacts,
         calibration_clips=calibration_clips,
+        split=split,
     )

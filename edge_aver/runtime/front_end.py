@@ -49,12 +49,13 @@ def fast_plan(folder: Path, runtime: str | None = None) -> FastPlan:
 
     Args:
         folder: of artifacts; the detector lies beside them.
-        runtime: that an artifact runs in; None for the first that is installed.
+        runtime: that an artifact runs in; None, or one of a GPU, for the first of the CPU that is installed.
 
     Raises:
         MissingLibraryError: no runtime is installed.
     """
-    chosen = runtime or next((name for name in _PREFERRED if RUNTIMES[name].version), None)
+    on_cpu = runtime if runtime in _PREFERRED else None
+    chosen = on_cpu or next((name for name in _PREFERRED if RUNTIMES[name].version), None)
     if chosen is None:
         raise MissingLibraryError("openvino", "openvino", "the face detector")
     return FastPlan(detector=folder / DETECTOR_FOLDER, runtime=chosen)

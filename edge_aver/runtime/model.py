@@ -14,7 +14,8 @@ from edge_aver.bundle import Artifact, choose_artifacts, open_artifact
 from edge_aver.errors import TargetError
 from edge_aver.media.clip import FrontEnd, require_face
 from edge_aver.runtime.front_end import fast_plan
-from edge_aver.targets import RUNTIMES, runtime_module
+from edge_aver.runtime.trusted import trusted_artifact
+from edge_aver.targets import RUNTIMES, runs_here, runtime_module
 
 __all__ = ["Model", "Prediction", "load", "newest"]
 
@@ -38,18 +39,20 @@ class Prediction:
     face_found: tuple[bool, ...]
 
 
-def load(path: str | Path, *, threads: int | None = None) -> "Model":
+def load(path: str | Path, *, threads: int | None = None, trust: bool = False) -> "Model":
     """Open an artifact, its files checked against the sidecar.
 
     Args:
-        path: the artifact: a `.onnx` file or a `.openvino` folder.
+        path: the artifact: a `.onnx` file, a `.openvino` folder or a `.engine` file.
         threads: CPU threads for the network and the face detector; None leaves it to the runtime.
+        trust: take an engine that its sidecar does not describe, or that has none; it is code, and will run.
 
     Raises:
         ArtifactError: missing, incomplete or changed.
         MissingLibraryError: its runtime is not installed here.
     """
-    return Model(open_artifact(Path(path)), threads=threads)
+    artifact = trusted_artifact(Path(path)) if trust else open_artifact(Path(path))
+    return Model(artifact, threads=threads, trust=trust)
 
 
 def newest(
@@ -62,7 +65,8 @@ def newest(
         MissingLibraryError: there are some, but none whose runtime is installed.
     """
     found = choose_artifacts(folder, architecture=architecture, precision=precision, target=target)
-    usable = [artifact for artifact in found if artifact.runtime in RUNTIMES and RUNTIMES[artifact.runtime].version]
+    installed = [item for item in found if item.runtime in RUNTIMES and RUNTIMES[item.runtime].version]
+    usable = [item for item in installed if runs_here(item.runtime)] or installed
     if not usable:
         runtime_module(found[0].runtime)
     return usable[0].path
@@ -71,10 +75,10 @@ def newest(
 class Model:
     """An artifact in its runtime; a context manager."""
 
-    def __init__(self, artifact: Artifact, *, threads: int | None = None) -> None:
+    def __init__(self, artifact: Artifact, *, threads: int | None = None, trust: bool = False) -> None:
         self.artifact = artifact
         self._threads = threads
-        self._runner = runtime_module(artifact.runtime).open_runner(artifact.path, threads=threads)
+        self._runner = runtime_module(artifact.runtime).open_runner(artifact.path, threads=threads, trust=trust)
 
     @property
     def executed_precisions(self) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ from edge_aver.targets.devices import (
     RuntimeEntry,
     load_profile,
     profile_names,
+    runs_here,
     runtime_module,
 )
 from edge_aver.targets.profile import DeviceProfile
@@ -18,5 +19,6 @@ __all__ = [
     "RuntimeModule",
     "load_profile",
     "profile_names",
+    "runs_here",
     "runtime_module",
 ]

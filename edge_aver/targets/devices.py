@@ -10,9 +10,10 @@ from typing import cast
 from edge_aver.declarations import load, shipped_names
 from edge_aver.errors import DeclarationError, MissingLibraryError, TargetError
 from edge_aver.targets.contract import RuntimeModule
+from edge_aver.targets.cuda import cuda_device
 from edge_aver.targets.profile import DeviceProfile
 
-__all__ = ["RUNTIMES", "RuntimeEntry", "load_profile", "profile_names", "runtime_module"]
+__all__ = ["RUNTIMES", "RuntimeEntry", "load_profile", "profile_names", "runs_here", "runtime_module"]
 
 _FOLDER = "targets/devices"
 
@@ -98,6 +99,18 @@ def runtime_module(runtime: str) -> RuntimeModule:
         raise TargetError(f"{entry.library} is installed but does not load here: {error}") from error
     module = importlib.import_module(entry.module)
     return cast("RuntimeModule", module if entry.factory is None else getattr(module, entry.factory)(runtime))
+
+
+def runs_here(runtime: str) -> bool:
+    """Whether artifacts of a runtime run here: its library is installed, and a GPU is there where it needs one."""
+    entry = RUNTIMES[runtime]
+    if entry.version is None or not entry.needs_gpu:
+        return entry.version is not None
+    try:
+        cuda_device()
+    except TargetError:
+        return False
+    return True
 
 
 def _distribution_version(library: str) -> str:

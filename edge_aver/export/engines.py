@@ -1,0 +1,93 @@
+"""What an export to a GPU's runtime adds: the linter before the build, what the build told, and the network in two."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from edge_aver.bundle import Artifact, write_artifact
+from edge_aver.console import say
+from edge_aver.errors import ExportError, TargetError
+from edge_aver.export.ladder import Ladder
+from edge_aver.export.parity import ParityStep
+from edge_aver.export.split import split_onnx
+from edge_aver.quantize import ParityLimits
+from edge_aver.quantize.lint import lint_qdq
+from edge_aver.targets import DeviceProfile, RuntimeModule
+
+__all__ = ["build_parts", "check_engine_here", "check_lowered", "part_path", "say_build"]
+
+
+def check_lowered(lowered: Path, runtime: str) -> None:
+    """Refuse, before anything is built, a graph that the builder would read as something else.
+
+    Raises:
+        ExportError: names the node and the rule; TensorRT itself would build some of them, and compute noise.
+    """
+    problems = lint_qdq(onnx.load(lowered), runtime=runtime)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ExportError(f"{lowered.name} is not built for {runtime}: {problems[0]}{more}")
+
+
+def check_engine_here(
+    ladder: Ladder, runtime: RuntimeModule, built: Path, limits: ParityLimits
+) -> tuple[tuple[ParityStep, ...], str | None]:
+    """Compare an engine with PyTorch where it runs; elsewhere say why it was not measured.
+
+    Returns:
+        The step, or none of it and the reason.
+
+    Raises:
+        ParityError: it runs here, and left its limits.
+    """
+    try:
+        return (ladder.check_engine("engine", runtime, built, limits),), None
+    except TargetError as error:
+        say(f"{built.name}: step engine not measured: {error}")
+        return (), f"not measured: {error}"
+
+
+def say_build(name: str, told: Mapping[str, Any]) -> None:
+    """Say what a build told: layers by type, bytes, seconds, and whether a second build gave the same bytes."""
+    layers = ", ".join(f"{count} {kind}" for kind, count in told["layers"].items()) or "not told"
+    same = {True: ", rebuild byte-identical", False: ", REBUILD DIFFERS"}.get(told["rebuild_identical"], "")
+    say(
+        f"{name}: {told['engine_bytes']:,} bytes in {told['engine_seconds']:.1f} s{same}; layers by executed type: "
+        f"{layers}; DLA {told['dla']}"
+    )
+
+
+def part_path(whole: Path, part: str) -> Path:
+    """Where a part of the network stands beside the whole: `<stem>.frame_encoder.engine`."""
+    return whole.with_name(f"{whole.name.removesuffix(whole.suffix)}.{part}{whole.suffix}")
+
+
+def build_parts(artifact: Artifact, lowered: Path, runtime: RuntimeModule, profile: DeviceProfile) -> tuple[Path, ...]:
+    """Build `frame_encoder` and `fusion` beside the whole network, each with a sidecar of its own.
+
+    Args:
+        artifact: of the whole network.
+        lowered: the graph that it was built from.
+        runtime: that builds.
+        profile: of the device.
+
+    Raises:
+        ExportError: the graph cannot be split.
+        TargetError: the runtime refused a part.
+    """
+    paths = []
+    with tempfile.TemporaryDirectory(prefix=".splitting-", dir=artifact.path.parent) as folder:
+        for part, graph in split_onnx(lowered, Path(folder)).items():
+            path = part_path(artifact.path, part)
+            built = Path(folder) / path.name
+            told = runtime.build(graph, built, metadata={}, profile=profile)
+            say_build(path.name, told)
+            card = replace(artifact, path=path, part=part, files={}, parity=(), build=told)
+            with write_artifact(card, folder=False) as place:
+                built.rename(place)
+            paths.append(path)
+    return tuple(paths)

@@ -1,0 +1,72 @@
+"""The lowered graph in two: `frame_encoder` and `fusion`, so that frames can be encoded as they come."""
+
+from pathlib import Path
+
+import onnx
+from onnx.utils import Extractor
+
+from edge_aver.errors import ExportError
+
+__all__ = ["FEATURES", "PARTS", "split_onnx"]
+
+PARTS = ("frame_encoder", "fusion")
+
+FEATURES = "features"
+"""Name of the tensor that leaves the one, (M, 128), and enters the other, (N, 15, 128), M = 15 N."""
+
+_FRAMES = "15*batch"
+_GATHERS, _JOINS = "network/Reshape_0", "network/Reshape_1"
+"""Nodes of the whole network: clips to frames, and encoded frames to clips."""
+
+
+def split_onnx(lowered: Path, folder: Path) -> dict[str, Path]:
+    """Cut a whole-clip graph where encoded frames are put together into clips.
+
+    Args:
+        lowered: `faces` (N, 15, 224, 224, 3) and `audio` to `logits`, nodes named by `onnx_from_torch`.
+        folder: where to write `frame_encoder.onnx`, `faces` (M, 224, 224, 3) to `features` (M, 128), and
+            `fusion.onnx`, `features` (N, 15, 128) and `audio` to `logits`.
+
+    Returns:
+        Path by part.
+
+    Raises:
+        ExportError: the graph does not have the nodes to cut at.
+    """
+    model = onnx.shape_inference.infer_shapes(onnx.load(lowered))
+    nodes = {node.name: node for node in model.graph.node}
+    if missing := [name for name in (_GATHERS, _JOINS) if name not in nodes]:
+        raise ExportError(f"{lowered.name} has no node {missing[0]}: it cannot be split into {' and '.join(PARTS)}")
+    join = nodes[_JOINS]
+    cut, joined = join.input[0], join.output[0]
+    _rename(model, cut, f"{FEATURES}/frames")
+    _rename(model, joined, FEATURES)
+    extractor = Extractor(model)
+    encoder = extractor.extract_model(["faces"], [f"{FEATURES}/frames"])
+    fusion = extractor.extract_model([FEATURES, "audio"], ["logits"])
+    _rename(encoder, f"{FEATURES}/frames", FEATURES)
+    _take_frames(encoder)
+    return {part: _save(graph, folder / f"{part}.onnx") for part, graph in zip(PARTS, (encoder, fusion), strict=True)}
+
+
+def _take_frames(encoder: onnx.ModelProto) -> None:
+    """Let it take frames, (M, 224, 224, 3): the reshape of clips to frames leaves them as they are."""
+    for tensor in (encoder.graph.input[0], encoder.graph.output[0]):
+        tensor.type.tensor_type.shape.dim[0].dim_param = _FRAMES
+    del encoder.graph.input[0].type.tensor_type.shape.dim[1]
+    # Shapes that were inferred for clips are wrong now; a reader infers them again.
+    del encoder.graph.value_info[:]
+
+
+def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
+    for node in model.graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+    for info in (*model.graph.value_info, *model.graph.output):
+        info.name = new if info.name == old else info.name
+
+
+def _save(model: onnx.ModelProto, path: Path) -> Path:
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return path
