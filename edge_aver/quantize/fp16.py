@@ -13,7 +13,6 @@ from edge_aver.quantize.large import float_tensors
 __all__ = ["convert_fp16"]
 
 _NAMES = {TensorProto.FLOAT: "fp32", TensorProto.FLOAT16: "fp16"}
-_LINEAR = ("QuantizeLinear", "DequantizeLinear")
 _FP16_SCALES_OPSET = 19
 """First whose quantizers take fp16; the other operators of our graphs mean in it what they mean in 18."""
 
@@ -66,17 +65,17 @@ def _round_scales(graph: onnx.GraphProto, scales: Collection[str]) -> None:
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[1] in scales and node.input[0] in constants:
             stored = numpy_helper.to_array(constants[node.input[0]])
-            axis = next((item.i for item in node.attribute if item.name == "axis"), 1)
-            ratio = old[node.input[1]] / new[node.input[1]]
-            ratio = (
-                ratio.reshape([-1 if i == axis % stored.ndim else 1 for i in range(stored.ndim)])
-                if ratio.ndim
-                else ratio
-            )
+            ratio = _along(old[node.input[1]] / new[node.input[1]], node, stored.ndim)
             rounded = np.clip(np.round(stored * ratio), -127, 127).astype(stored.dtype)
             constants[node.input[0]].CopyFrom(numpy_helper.from_array(rounded, node.input[0]))
     for name, values in new.items():
         constants[name].CopyFrom(numpy_helper.from_array(values, name))
+
+
+def _along(values: npt.NDArray[np.float32], node: onnx.NodeProto, rank: int) -> npt.NDArray[np.float32]:
+    """One value a channel, shaped to multiply the constant (of `rank` axes) that a dequantizer reads."""
+    axis = next((item.i for item in node.attribute if item.name == "axis"), 1) % rank if rank else 0
+    return values.reshape([-1 if i == axis else 1 for i in range(rank)]) if values.size > 1 else values.reshape(())
 
 
 def _representable(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -52,7 +52,8 @@ def _constants(graph: onnx.GraphProto) -> dict[str, float]:
 
 
 def _measured(model: onnx.ModelProto, feeds: Iterable[Feed]) -> dict[str, float]:
-    """Largest magnitude of each tensor, and of the sums inside of averages, over the clips; changes the model."""
+    """Largest magnitude of each tensor, and of the sums inside of averages, over the clips."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
     graph = model.graph
     tensors = [*float_tensors(graph), *_add_sums(graph)]
     graph.initializer.append(numpy_helper.from_array(np.array([-1]), _FLAT))

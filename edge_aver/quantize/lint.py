@@ -20,9 +20,9 @@ def lint_qdq(model: onnx.ModelProto, *, runtime: str | None = None) -> list[str]
 
     In every family constants must be in the file and activations have one scale a tensor: TensorRT takes no other, and
     ONNX Runtime's integer kernels neither. The reference and TensorRT are signed and symmetric with biases in fp32;
-    ONNX Runtime takes unsigned activations with any zero point, and int32 biases, but its weights are as symmetric. TensorRT
-    networks are strongly typed besides: the floats that a node reads are of one type, and a UINT8 input is read by
-    casts alone.
+    ONNX Runtime takes unsigned activations with any zero point, and int32 biases, but its weights are as symmetric.
+    TensorRT networks are strongly typed besides: the floats that a node reads are of one type, and a UINT8 input is
+    read by casts alone.
 
     Args:
         model: a Q/DQ graph.

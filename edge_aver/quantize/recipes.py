@@ -98,7 +98,8 @@ def load_recipe(name: str) -> Recipe:
     """Read a recipe by shipped name or path.
 
     Raises:
-        DeclarationError: unknown name, key, block or precision; int8 or fp16 without calibration; a name unfit for files.
+        DeclarationError: unknown name, key, block or precision; int8 or fp16 without calibration; a name unfit for
+            files.
     """
     declared = load(_Declared, _FOLDER, name)
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", declared.name):

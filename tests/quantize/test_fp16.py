@@ -2,10 +2,8 @@ import numpy as np
 import onnx
 import pytest
 from graphs import make_model, save
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
-from edge_aver.errors import ExportError
-from edge_aver.quantize import load_recipe
 from edge_aver.quantize.fp16 import convert_fp16
 from edge_aver.targets import runtime_module
 
@@ -23,7 +21,8 @@ def two_blocks(weight=0.5):
 
 @pytest.fixture
 def converted(tmp_path):
-    convert_fp16(save(two_blocks(), tmp_path / "fp32.onnx"), tmp_path / "fp16.onnx", load_recipe("fp16"))
+    half = ["frame_encoder.backbone.bn1/Mul_0", "fusion.classifier/Add_0"]
+    convert_fp16(save(two_blocks(), tmp_path / "fp32.onnx"), tmp_path / "fp16.onnx", half)
     return tmp_path / "fp16.onnx"
 
 
@@ -56,8 +55,22 @@ def test_inputs_and_outputs_keep_their_types_and_values(converted):
     np.testing.assert_allclose(y, 0.25 * x + 0.5 * x + 0.5, rtol=2e-3)
 
 
-def test_a_weight_beyond_fp16_is_refused_by_name(tmp_path):
-    source = save(two_blocks(weight=1e6), tmp_path / "fp32.onnx")
+def test_scales_too_small_for_fp16_do_not_become_zero(tmp_path):
+    """A channel of tiny weights keeps its values to half a step of the smallest scale that fp16 has."""
+    stored = np.int8([[127, -64, 3, 0], [100, 50, -127, 1]]).T
+    scales = np.float32([1e-9, 0.01])
+    nodes = [
+        helper.make_node("DequantizeLinear", ["stored", "scales", "zeros"], ["w"], name="Dequantize", axis=-1),
+        helper.make_node("MatMul", ["x", "w"], ["y"], name="fusion.classifier/MatMul_0"),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 2])]
+    constants = {"stored": stored, "scales": scales, "zeros": np.zeros(2, np.int8)}
+    source = save(make_model(nodes, constants, outputs=outputs), tmp_path / "int8.onnx")
 
-    with pytest.raises(ExportError, match=r"w: 1e\+06 does not fit into fp16"):
-        convert_fp16(source, tmp_path / "fp16.onnx", load_recipe("fp16"))
+    convert_fp16(source, tmp_path / "mixed.onnx", ["fusion.classifier/MatMul_0"])
+
+    found = {item.name: numpy_helper.to_array(item) for item in onnx.load(tmp_path / "mixed.onnx").graph.initializer}
+    assert found["scales/fp16"].dtype == np.float16
+    assert (found["scales/fp16"] > 0).all()
+    np.testing.assert_array_equal(found["stored"][:, 0], [2, -1, 0, 0])
+    np.testing.assert_array_equal(found["stored"][:, 1], stored[:, 1])

@@ -46,6 +46,21 @@ def test_a_recipe_of_ones_own_is_read_by_path(tmp_path):
     assert len(recipe.sha256) == 64
 
 
+def test_fp16_needs_clips_as_int8_does(tmp_path):
+    text = INT8.replace('"int8"', '"fp16"')
+    assert load_recipe(write(tmp_path, text)).blocks_in("int8") == ()
+
+    with pytest.raises(DeclarationError, match=r"int8 or fp16 need a \[calibration\] table"):
+        load_recipe(write(tmp_path, text.replace("[calibration]\nclips = 8", "")))
+
+
+def test_int8_and_fp16_blocks_stand_in_one_recipe(tmp_path):
+    recipe = load_recipe(write(tmp_path, INT8.replace('"fp32"', '"fp16"')))
+
+    assert recipe.blocks_in("fp16") == ("squeeze_excite",)
+    assert "stem" in recipe.blocks_in("int8")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -54,7 +69,6 @@ def test_a_recipe_of_ones_own_is_read_by_path(tmp_path):
         ("[calibration]\nclips = 8", "", r"need a \[calibration\] table"),
         ("min_sqnr_db = 15", "", "names no limit"),
         ("clips = 8", "clips = 0", "at least 1"),
-        ('"fp32"', '"fp16"', "int8 and fp16 blocks in one recipe"),
         ("clips = 8", "clip = 8", "unknown key 'clip'; known: clips, seed"),
         ('"mine"', '"../mine"', "is part of file names"),
     ],
