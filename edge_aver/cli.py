@@ -329,6 +329,21 @@ def _tune(request: Any, place: Workspace, minutes: float, json_path: str | None)
 
 
 @app.command()
+def build(
+    kit: Annotated[Path, typer.Argument(metavar="KIT", help="What an export left for this device.")],
+    reuse: Annotated[bool, typer.Option("--reuse", help="Keep engines built from it before and verified.")] = False,
+    stand_in: Annotated[
+        bool, typer.Option("--stand-in", hidden=True, help="TensorRT-RTX for TensorRT: tries the command, no Jetson's.")
+    ] = False,
+    json_path: JsonOption = None,
+) -> None:
+    """On the device: build a kit's engines beside it and hold them to what the kit expects (exit 3 if they differ)."""
+    from edge_aver.runtime.build_kit import build_kit
+
+    screens.show_kit_build(build_kit(kit, stand_in=stand_in, reuse=reuse), json_path)
+
+
+@app.command()
 def verify(
     artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="What an export wrote.")],
     folds: Annotated[
