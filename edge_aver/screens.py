@@ -134,9 +134,8 @@ def show_kit_build(built: "KitBuild", json_path: str | None) -> None:
         layers = ", ".join(f"{count} {kind}" for kind, count in engine.build.get("layers", {}).items()) or "not told"
         lines.append(f"{engine.path}  {engine.size_bytes / 1e6:.1f} MB; layers by type: {layers}; DLA off")
     for check in built.checks:
-        lines.append(
-            f"  {check.graph}: SQNR {check.sqnr_db:.1f} dB, largest difference {check.max_abs_diff:.2g}: as expected"
-        )
+        figures = f"SQNR {check.sqnr_db:.1f} dB, largest difference {check.max_abs_diff:.2g}"
+        lines.append(f"  {check.graph} as expected: {figures}")
     table = {**asdict(built), "verified": built.not_verified is None}
     _emit("\n".join(lines), table, json_path)
     if built.not_verified is not None:

@@ -60,10 +60,17 @@ class KitTensor:
 
 @dataclass(frozen=True, kw_only=True)
 class KitBlock:
-    """A block of the network, and the tensor that leaves it; only its first row is expected (see `block_key`)."""
+    """A block of the network, and the tensor that leaves it; only its first row is expected (see `block_key`).
+
+    Attributes:
+        name: as a policy names it.
+        tensor: in the ONNX file.
+        dtype: `float32` or `float16`.
+    """
 
     name: str
     tensor: str
+    dtype: str
 
 
 @dataclass(frozen=True, kw_only=True)

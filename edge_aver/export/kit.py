@@ -154,14 +154,16 @@ def _blocks(whole: Path, blocks: Mapping[str, str]) -> dict[str, str]:
 
 
 def _graph(name: str, path: Path, inner: Mapping[str, str], plan: KitPlan) -> KitGraph:
-    model = onnx.load(path)
-    made = {tensor for node in model.graph.node for tensor in node.output}
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    made = {info.name: _dtype(info) for info in model.graph.value_info}
     return KitGraph(
         name=name,
         file=path.name,
         inputs=tuple(_tensor(info, plan.profile.max_batch) for info in model.graph.input),
         outputs=tuple(_tensor(info, None) for info in model.graph.output),
-        blocks=tuple(KitBlock(name=block, tensor=tensor) for block, tensor in inner.items() if tensor in made),
+        blocks=tuple(
+            KitBlock(name=block, tensor=tensor, dtype=made[tensor]) for block, tensor in inner.items() if tensor in made
+        ),
     )
 
 
@@ -170,10 +172,14 @@ def _tensor(info: onnx.ValueInfoProto, most: int | None) -> KitTensor:
     rows = int(first.dim_param.split("*")[0]) if "*" in first.dim_param else 1
     return KitTensor(
         name=info.name,
-        dtype=str(helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)),
+        dtype=_dtype(info),
         shape=(-1, *(dim.dim_value for dim in row)),
         rows=() if most is None else (1, rows, rows * most),
     )
+
+
+def _dtype(info: onnx.ValueInfoProto) -> str:
+    return str(helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type))
 
 
 def _table(profile: DeviceProfile) -> dict[str, Any]:

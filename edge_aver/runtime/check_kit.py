@@ -75,7 +75,7 @@ def check_graph(
         also = "" if limit is None else f", largest difference {check.max_abs_diff:.3g} (at most {limit:g})"
         raise ParityError(
             f"the engine of {graph.name} does not answer as the kit expects: signal to noise {check.sqnr_db:.1f} dB "
-            f"(at least {tolerance.min_sqnr_db:g}){also}; first block that differs: {guilty}; no engine is left"
+            f"(at least {tolerance.min_sqnr_db:g}){also}; first block that differs: {guilty}; nothing was put in place"
         )
     return check
 
@@ -93,7 +93,7 @@ def _first_difference(
     tensors = tuple(block.tensor for block in graph.blocks)
     with tempfile.TemporaryDirectory(prefix=".differing-", dir=source.parent.parent) as folder:
         marked, engine = Path(folder) / source.name, Path(folder) / f"marked{runtime.suffix}"
-        marked.write_bytes(source.read_bytes() + extra_outputs(tensors))
+        marked.write_bytes(source.read_bytes() + extra_outputs({block.tensor: block.dtype for block in graph.blocks}))
         runtime.build(marked, engine, metadata={}, profile=profile)
         with runtime.open_runner(engine, outputs=tensors, trust=True) as runner:
             answer = runner.infer(feed)

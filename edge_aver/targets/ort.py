@@ -80,7 +80,7 @@ class OrtRunner:
     def __init__(self, path: Path, *, threads: int | None, outputs: tuple[str, ...], exact: bool) -> None:
         self._path, self._threads = path, threads
         # A path lets ONNX Runtime map the file; only a graph with added outputs must be given as bytes.
-        source = path.read_bytes() + extra_outputs(outputs) if outputs else str(path)
+        source = path.read_bytes() + extra_outputs(dict.fromkeys(outputs)) if outputs else str(path)
         try:
             self._session = onnxruntime.InferenceSession(
                 source, _options(threads, exact), providers=["CPUExecutionProvider"]
