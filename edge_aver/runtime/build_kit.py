@@ -219,7 +219,8 @@ def _standing(plan: _Plan) -> KitBuild | None:
             return None
         facts = engine.build
         same = facts.get("kit_sha256") == plan.sidecar_sha256 and facts.get("verification") == _PASSED
-        if not same or facts.get("library_version") != importlib.import_module(facts["library"]).__version__:
+        library = RUNTIMES[_runtime(plan)].library
+        if not same or facts.get("library_version") != importlib.import_module(library).__version__:
             return None
         engines.append(engine)
     return KitBuild(engines=tuple(engines), stand_in=plan.stand_in, reused=True)
