@@ -101,17 +101,33 @@ def cutting_proxy(port: int, *, after_bytes: int, cuts: int):
     """A port that leads to `port`; its first `cuts` connections that carry more than `after_bytes` are cut there."""
     left = [cuts]
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_serve, args=(listener, port, after_bytes, left), daemon=True).start()
-        yield listener.getsockname()[1]
+        server = threading.Thread(target=_serve, args=(listener, port, after_bytes, left))
+        server.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            # Closing alone does not wake a thread that waits in accept.
+            listener.shutdown(socket.SHUT_RDWR)
+            server.join()
 
 
 def _serve(listener, port, after_bytes, left):
+    talks = []
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
-            server = socket.create_connection(("127.0.0.1", port))
-            threading.Thread(target=_pump, args=(server, client, None, left), daemon=True).start()
-            threading.Thread(target=_pump, args=(client, server, after_bytes, left), daemon=True).start()
+            talks.append(threading.Thread(target=_talk, args=(client, port, after_bytes, left)))
+            talks[-1].start()
+    for talk in talks:
+        talk.join()
+
+
+def _talk(client, port, after_bytes, left):
+    with client, socket.create_connection(("127.0.0.1", port)) as server:
+        back = threading.Thread(target=_pump, args=(server, client, None, left))
+        back.start()
+        _pump(client, server, after_bytes, left)
+        back.join()
 
 
 def _pump(source, sink, after_bytes, left):

@@ -54,7 +54,7 @@ def test_a_line_that_keeps_dropping_ends_in_one_line_and_a_later_run_sends_the_r
     part = blobs / f"{digest}.part"
     assert not (blobs / digest).exists()
     there = part.stat().st_size
-    assert 300_000 < there < SIZE
+    assert 0 < there < SIZE
     assert copy_files(server.host(), {digest: big}, root="later") == SIZE - there
     assert (blobs / digest).read_bytes() == big.read_bytes()
     assert not part.exists()
