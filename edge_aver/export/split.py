@@ -44,6 +44,7 @@ def split_onnx(lowered: Path, folder: Path) -> dict[str, Path]:
     extractor = Extractor(model)
     encoder = extractor.extract_model(["faces"], [f"{FEATURES}/frames"])
     fusion = extractor.extract_model([FEATURES, "audio"], ["logits"])
+    fusion.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     _rename(encoder, f"{FEATURES}/frames", FEATURES)
     _take_frames(encoder)
     return {part: _save(graph, folder / f"{part}.onnx") for part, graph in zip(PARTS, (encoder, fusion), strict=True)}

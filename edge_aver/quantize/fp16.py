@@ -1,6 +1,7 @@
 """fp16 in ONNX: weights and arithmetic of chosen nodes, Q/DQ pairs between them included; every cast in the file."""
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_aver.quantize.large import float_tensors
 
-__all__ = ["convert_fp16"]
+__all__ = ["convert_fp16", "write_rounded"]
 
 _NAMES = {TensorProto.FLOAT: "fp32", TensorProto.FLOAT16: "fp16"}
 _FP16_SCALES_OPSET = 19
@@ -46,6 +47,34 @@ def convert_fp16(source: Path, out: Path, half: Collection[str]) -> None:
     graph.node.extend(nodes)
     graph.initializer.extend(casts.used_constants())
     onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, out)
+
+
+def write_rounded(source: Path, out: Path) -> None:
+    """Write the graph so that ONNX Runtime on a CPU, optimizations off, rounds every fp16 tensor.
+
+    Its CPU provider computes fp16 operators in fp32 and drops the casts between two of them, so that values beyond
+    fp16 pass and nothing is rounded but weights. Identities in fp16 after each operator keep its tensor; two, since it
+    brings one that stands alone between fp32 operators to fp32 too.
+
+    Args:
+        source: a graph with fp16 nodes.
+        out: written as it is; for reference runs only.
+    """
+    model = onnx.load(source)
+    inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+    half = {info.name for info in inferred if info.type.tensor_type.elem_type == TensorProto.FLOAT16}
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        for i, name in enumerate(node.output):
+            if name in half:
+                node.output[i] = f"{name}/unrounded"
+                chain = (node.output[i], f"{name}/rounded", name)
+                nodes += [helper.make_node("Identity", [a], [b], name=f"{b}/round") for a, b in pairwise(chain)]
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:], model.graph.value_info[:]
+    model.graph.node.extend(copies)
     onnx.save(model, out)
 
 

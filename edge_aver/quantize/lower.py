@@ -8,7 +8,7 @@ import onnx
 
 from edge_aver.errors import ExportError
 from edge_aver.quantize.blocks import nodes_of
-from edge_aver.quantize.fp16 import convert_fp16
+from edge_aver.quantize.fp16 import convert_fp16, write_rounded
 from edge_aver.quantize.large import large_nodes
 from edge_aver.quantize.lint import TENSORRT, lint_qdq
 from edge_aver.quantize.ptq import Feed
@@ -56,7 +56,7 @@ def lower(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
         out = folder / f"{recipe.name}.lowered.onnx"
         _convert(source, source, out, recipe, recipe.blocks_in("fp16"), calibration)
         _check_tensorrt(out, runtime)
-        return Lowered(path=out, reference=out)
+        return Lowered(path=out, reference=_reference(out))
     return Lowered(path=source)
 
 
@@ -69,13 +69,13 @@ def _int8(source: Path, folder: Path, recipe: Recipe, runtime: str, calibration:
     _convert(source, quantized, reference, recipe, half, calibration)
     _check_tensorrt(reference, runtime)
     if runtime != "onnxruntime" or not recipe.integer_kernels:
-        return Lowered(path=reference, reference=reference)
+        return Lowered(path=reference, reference=_reference(reference) if half else reference)
     from edge_aver.quantize.ort_form import quantize_for_ort
 
     closed, out = folder / f"{recipe.name}.closed.onnx", folder / f"{recipe.name}.onnxruntime.onnx"
     quantize_for_ort(source, quantized, closed, calibration)
     _convert(source, closed, out, recipe, half, calibration)
-    return Lowered(path=out, reference=reference)
+    return Lowered(path=out, reference=_reference(reference) if half else reference)
 
 
 def _openvino(source: Path, folder: Path, recipe: Recipe, calibration: Collection[Feed]) -> Lowered:
@@ -113,6 +113,13 @@ def _convert(
         convert_fp16(graph, out, half)
     else:
         onnx.save(onnx.load(graph), out)
+
+
+def _reference(lowered: Path) -> Path:
+    """The form of a file with fp16 nodes in which ONNX Runtime rounds as they do."""
+    out = lowered.with_suffix(".rounded.onnx")
+    write_rounded(lowered, out)
+    return out
 
 
 def _check_tensorrt(path: Path, runtime: str) -> None:

@@ -13,6 +13,7 @@ from edge_aver.targets.devices import RUNTIMES
 from edge_aver.targets.profile import DeviceProfile
 from edge_aver.targets.trt_build import build_plan, built_platform, check_library
 from edge_aver.targets.trt_check import check_device, check_plan, read_plan
+from edge_aver.targets.trt_process import build_apart
 from edge_aver.targets.trt_runner import open_engine
 
 __all__ = ["TensorRt", "tensorrt_runtime"]
@@ -41,14 +42,17 @@ class TensorRt:
     ) -> Mapping[str, Any]:
         """Compile an engine; see `RuntimeModule.build`. `metadata` is for the sidecar: an engine holds none.
 
-        TensorRT-RTX does not time kernels while it builds, so a second build must give the same bytes; whether it did
-        is told.
+        TensorRT-RTX times no kernels while it builds, so a second build gives the same bytes; it is done, and whether
+        they are the same is told. TensorRT times them, so its builds differ.
         """
         library = self._library()
         profile = profile or DeviceProfile(name="here", title="", runtime=self.runtime, precisions=())
         check_library(library, profile)
-        built = build_plan(library, lowered, profile)
-        again = build_plan(library, lowered, profile) if self.runtime == "tensorrt-rtx" else None
+        if self.runtime == "tensorrt-rtx":
+            built, again = (build_apart(library.__name__, lowered, profile) for _ in range(2))
+            identical = built.plan == again.plan
+        else:
+            built, identical = build_plan(library, lowered, profile), None
         out.write_bytes(built.plan)
         return {
             "library": library.__name__,
@@ -60,7 +64,7 @@ class TensorRt:
             "dla": "off",
             "engine_bytes": len(built.plan),
             "engine_seconds": built.seconds,
-            "rebuild_identical": None if again is None else again.plan == built.plan,
+            "rebuild_identical": identical,
             "layers": dict(built.layers.counts),
             "products": {kind: list(nodes) for kind, nodes in built.layers.products.items()},
         }

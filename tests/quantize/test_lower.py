@@ -33,7 +33,7 @@ def forms(source, tmp_path):
     def make(runtime, recipe=INT8):
         folder = tmp_path / runtime
         folder.mkdir()
-        return lower(source, folder, recipe, runtime, clips(4)).path
+        return lower(source, folder, recipe, runtime, clips(4))
 
     return make
 
@@ -57,7 +57,7 @@ def input_types(path, *, operators=None):
 
 
 def test_tensorrt_gets_the_same_8_bits_with_an_explicit_fp16_remainder(forms):
-    path = forms("tensorrt-rtx")
+    path = forms("tensorrt-rtx").path
     types = input_types(path)
 
     assert {types[name] for name in (*CONVS, CLASSIFIER)} == {HALF}
@@ -68,7 +68,7 @@ def test_tensorrt_gets_the_same_8_bits_with_an_explicit_fp16_remainder(forms):
 
 
 def test_no_cast_stands_between_an_8_bit_operator_and_its_pairs(forms):
-    graph = onnx.load(forms("tensorrt")).graph
+    graph = onnx.load(forms("tensorrt").path).graph
     makers = {name: node for node in graph.node for name in node.output}
     for node in graph.node:
         if node.op_type == "Conv":
@@ -77,14 +77,14 @@ def test_no_cast_stands_between_an_8_bit_operator_and_its_pairs(forms):
 
 def test_the_fp16_remainder_costs_next_to_nothing_beside_the_8_bits(forms, source):
     wanted = logits(source)
-    reference, mixed = logits(forms("onnxruntime")), logits(forms("tensorrt"))
+    reference, mixed = logits(forms("onnxruntime").reference), logits(forms("tensorrt").reference)
 
     assert sqnr_db(wanted, mixed) > sqnr_db(wanted, reference) - 0.5
     assert sqnr_db(reference, mixed) > 40
 
 
 def test_scales_are_the_same_number_in_both_types(forms):
-    graph = onnx.load(forms("tensorrt")).graph
+    graph = onnx.load(forms("tensorrt").path).graph
     scales = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     both = [name for name in scales if f"{name}/fp16" in scales]
 
@@ -96,24 +96,24 @@ def test_scales_are_the_same_number_in_both_types(forms):
 def test_a_large_node_stays_in_fp32_with_its_dequantizers(tmp_path):
     source = save(small_network(gain=2.0**14), tmp_path / "large.onnx")
     reference = lower(source, tmp_path, INT8, "onnxruntime", clips(4)).path.rename(tmp_path / "reference.onnx")
-    path = lower(source, tmp_path, INT8, "tensorrt", clips(4)).path
+    lowered = lower(source, tmp_path, INT8, "tensorrt", clips(4))
 
-    types = input_types(path)
+    types = input_types(lowered.path)
     assert {types[name] for name in CONVS} == {SINGLE}
     assert types[CLASSIFIER] == HALF
-    assert sqnr_db(logits(reference), logits(path)) > 40
+    assert sqnr_db(logits(reference), logits(lowered.reference)) > 40
 
 
 def test_a_block_named_fp32_is_fp32_on_tensorrt_too(forms):
     recipe = replace(INT8, blocks={**INT8.blocks, "classifier": "fp32"})
 
-    assert input_types(forms("tensorrt", recipe))[CLASSIFIER] == SINGLE
+    assert input_types(forms("tensorrt", recipe).path)[CLASSIFIER] == SINGLE
 
 
 @pytest.mark.parametrize("integer_kernels", [False, True])
 def test_int8_and_fp16_blocks_in_one_recipe_are_lowered_for_onnx_runtime(forms, source, integer_kernels):
     recipe = replace(INT8, blocks={**INT8.blocks, "classifier": "fp16"}, integer_kernels=integer_kernels)
-    path = forms("onnxruntime", recipe)
+    path = forms("onnxruntime", recipe).path
     types = input_types(path)
 
     assert types[CLASSIFIER] == HALF
@@ -138,7 +138,7 @@ def test_fp32_needs_no_other_form(source, tmp_path):
 
 
 def test_tensorrt_rtx_builds_the_mixed_form_and_runs_its_8_bits(forms):
-    layers = built_layers(forms("tensorrt-rtx"), minimum=(1, 16, 8, 8))
+    layers = built_layers(forms("tensorrt-rtx").path, minimum=(1, 16, 8, 8))
 
     assert any("Int8" in read for read, _ in layers)
     assert any("Half" in written for _, written in layers)
