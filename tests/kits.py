@@ -36,10 +36,10 @@ def tiny_golden() -> dict[str, np.ndarray]:
 def tiny_kit(folder: Path, *, golden: dict[str, np.ndarray] | None = None, **changes) -> Path:
     """Write a complete kit for a Jetson Orin Nano, its one graph that of the whole clip; gives its path."""
     path = folder / NAME
-    profile = {key: value for key, value in asdict(load_profile("jetson-orin-nano")).items() if value is not None}
+    profile = asdict(load_profile("jetson-orin-nano")) | changes
     kit = Kit(
         target="jetson-orin-nano",
-        profile={**profile, **changes},
+        profile={key: value for key, value in profile.items() if value is not None},
         precision="fp32",
         graphs=(
             KitGraph(
