@@ -147,6 +147,9 @@ MissingOption = Annotated[
     list[str] | None,
     typer.Option("--missing-faces", callback=_split_counts, metavar="K", help="K of the 15 faces blacked out."),
 ]
+HostOption = Annotated[
+    str | None, typer.Option("--host", metavar="USER@DEVICE", help="Measure on another machine, over ssh.")
+]
 JsonOption = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Result as JSON; - prints it.")]
 
 TargetOption = Annotated[str | None, typer.Option("--target", callback=_TARGET, help="Device profile.")]
@@ -326,6 +329,21 @@ def _tune(request: Any, place: Workspace, minutes: float, json_path: str | None)
 
 
 @app.command()
+def build(
+    kit: Annotated[Path, typer.Argument(metavar="KIT", help="What an export left for this device.")],
+    reuse: Annotated[bool, typer.Option("--reuse", help="Keep engines built from it before and verified.")] = False,
+    stand_in: Annotated[
+        bool, typer.Option("--stand-in", hidden=True, help="TensorRT-RTX for TensorRT: tries the command, no Jetson's.")
+    ] = False,
+    json_path: JsonOption = None,
+) -> None:
+    """On the device: build a kit's engines beside it and hold them to what the kit expects (exit 3 if they differ)."""
+    from edge_aver.runtime.build_kit import build_kit
+
+    screens.show_kit_build(build_kit(kit, stand_in=stand_in, reuse=reuse), json_path)
+
+
+@app.command()
 def verify(
     artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="What an export wrote.")],
     folds: Annotated[
@@ -382,6 +400,16 @@ def benchmark(
     ] = None,
     modality: ModalityOption = None,
     missing_faces: MissingOption = None,
+    golden: Annotated[
+        bool, typer.Option("--golden", help="Corpus not prepared here: latency on made-up clips, no accuracy.")
+    ] = False,
+    host: HostOption = None,
+    ssh_option: Annotated[
+        list[str] | None, typer.Option("--ssh-option", metavar="KEY=VALUE", help="With --host: as of ssh -o.")
+    ] = None,
+    remote_command: Annotated[
+        str | None, typer.Option("--remote-command", help="With --host: edge-aver there, if off the PATH.")
+    ] = None,
     threads: ThreadsOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
     json_path: JsonOption = None,
@@ -389,6 +417,7 @@ def benchmark(
     """Measure artifacts: accuracy with intervals, parameters, memory, latency; each in processes of its own.
 
     --modality and --missing-faces take lists (both,audio) and may be repeated: accuracy is measured under each.
+    With --host artifacts are copied by ssh and measured there; a kit is built and verified first.
     """
     from edge_aver.benchmarks.conditions import conditions_of
     from edge_aver.benchmarks.measure import run_benchmark
@@ -396,7 +425,20 @@ def benchmark(
     from edge_aver.bundle import choose_artifacts
 
     place = Workspace(root=workspace)
-    artifacts = choose_artifacts(place.artifacts, architecture=arch, precision=precision, target=target)
+    artifacts = choose_artifacts(
+        place.artifacts, architecture=arch, precision=precision, target=target, kits=host is not None
+    )
+    if host is not None:
+        if data or modality or missing_faces:
+            raise typer.BadParameter("--data, --modality and --missing-faces are not for --host: leave them out")
+        from edge_aver.benchmarks.remote import benchmark_on
+        from edge_aver.benchmarks.remote_shell import Host
+
+        device = Host(destination=host, options=tuple(ssh_option or ()), program=remote_command or "edge-aver")
+        screens.show_results(benchmark_on(device, artifacts, suite, results=place.results, threads=threads), json_path)
+        return
+    if ssh_option or remote_command:
+        raise typer.BadParameter("--ssh-option and --remote-command go with --host")
     results = run_benchmark(
         artifacts,
         place.prepared,
@@ -406,6 +448,7 @@ def benchmark(
         data=data or (),
         checkpoints=place.checkpoints,
         conditions=conditions_of(modality or (), [int(count) for count in missing_faces or ()]),
+        golden=golden,
     )
     screens.show_results(results, json_path)
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
 from edge_aver.doctor import check_needs, check_targets, doctor_tables, int8_state
+from edge_aver.errors import UndecidedError
 from edge_aver.files import json_text, write_text
 from edge_aver.spec import provenance_note
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from edge_aver.export.tune import TunedRecipe
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction
+    from edge_aver.runtime.build_kit import KitBuild
 
 __all__ = [
     "show_artifacts",
@@ -121,6 +123,23 @@ def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None, advice:
         {**asdict(artifact), "note": artifact.spec.note, "advice": told.get(artifact.target)} for artifact in artifacts
     ]
     _write_json(tables, json_path)
+
+
+def show_kit_build(built: "KitBuild", json_path: str | None) -> None:
+    """Engines, what was checked of them, and what was not: engines that nobody verified end in an UndecidedError."""
+    lines = ["STAND-IN: TensorRT-RTX in place of TensorRT; no Jetson runs these engines"] if built.stand_in else []
+    if built.reused:
+        lines.append("Built from this kit and verified before:")
+    for engine in built.engines:
+        layers = ", ".join(f"{count} {kind}" for kind, count in engine.build.get("layers", {}).items()) or "not told"
+        lines.append(f"{engine.path}  {engine.size_bytes / 1e6:.1f} MB; layers by type: {layers}; DLA off")
+    for check in built.checks:
+        figures = f"SQNR {check.sqnr_db:.1f} dB, largest difference {check.max_abs_diff:.2g}"
+        lines.append(f"  {check.graph} as expected: {figures}")
+    table = {**asdict(built), "verified": built.not_verified is None}
+    _emit("\n".join(lines), table, json_path)
+    if built.not_verified is not None:
+        raise UndecidedError(f"built, NOT verified: {built.not_verified}")
 
 
 def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", json_path: str | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_aver.benchmarks.clips import find_media, media_of_test_actors
 from edge_aver.benchmarks.conditions import BOTH
-from edge_aver.benchmarks.request import MediaClip, Request
+from edge_aver.benchmarks.request import GOLDEN, MediaClip, Request
 from edge_aver.benchmarks.suites import FrontEndPart, Suite
 from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.corpora.store import PreparedStore
@@ -37,7 +37,7 @@ class Subject:
 
     Attributes:
         artifact: what to measure.
-        store: folder of the prepared store of its corpus.
+        store: folder of the prepared store of its corpus; `GOLDEN` for made-up clips.
         media: files for a front-end part.
         given: whether a person named their folders; else they are the fold's test clips.
         checkpoint: the network as PyTorch has it; None where it is not at hand.
@@ -56,6 +56,8 @@ def find_subjects(
     suite: Suite,
     data: Sequence[Path],
     checkpoints: Path | None,
+    *,
+    golden: bool = False,
 ) -> list[Subject]:
     """What to measure, and on what; one bad artifact among good ones stays, as a row with its reason.
 
@@ -65,6 +67,7 @@ def find_subjects(
         suite: what is to be measured.
         data: folders of media files for a front-end part; none: the files of the fold's test clips.
         checkpoints: folder in which the artifacts' own networks are looked for.
+        golden: whether made-up clips stand in where a corpus is not prepared.
 
     Raises:
         EdgeAverError: what would be a gap in every case.
@@ -74,9 +77,10 @@ def find_subjects(
     given = find_media(data, count=suite.end_to_end_clips, seed=suite.seed) if data else ()
     subjects, problems = [], []
     for artifact in artifacts:
+        store = prepared(artifact.spec.corpus)
         subject = Subject(
             artifact=artifact,
-            store=prepared(artifact.spec.corpus),
+            store=Path(GOLDEN) if golden and not store.is_dir() else store,
             media=given,
             given=bool(data),
             checkpoint=_checkpoint(checkpoints, artifact) if suite.front_end is not None else None,
@@ -152,7 +156,7 @@ def _checked(subject: Subject, suite: Suite) -> Subject:
     if suite.front_end is not None and not subject.given:
         media = media_of_test_actors(artifact, subject.store, count=suite.end_to_end_clips, seed=suite.seed)
         return replace(subject, media=media)
-    if not subject.given:
+    if not subject.given and subject.store != Path(GOLDEN):
         PreparedStore.open(subject.store, artifact.spec.preprocessing)
     return subject
 

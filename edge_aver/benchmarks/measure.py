@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from edge_aver.benchmarks.front_end import AgreementAnswer, RoundAnswer
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements, MeasuredClip
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
-from edge_aver.benchmarks.request import Request
+from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.benchmarks.results import (
     ArtifactRecord,
     ConditionPredictions,
@@ -27,6 +27,7 @@ from edge_aver.benchmarks.results import (
     without_none,
     write_result,
 )
+from edge_aver.benchmarks.sensors import SensorLog, find_sensors, join_logs, sampled
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
 from edge_aver.bundle import Artifact
@@ -59,6 +60,7 @@ def run_benchmark(
     data: Sequence[Path] = (),
     checkpoints: Path | None = None,
     conditions: Sequence[str] = (BOTH,),
+    golden: bool = False,
 ) -> tuple[Result, ...]:
     """Measure `artifacts` by `suite` and write one result each, as soon as its last case is done.
 
@@ -74,6 +76,7 @@ def run_benchmark(
         data: folders of media files for a front-end part; none: the files of the fold's prepared test clips.
         checkpoints: folder in which the artifacts' own networks are looked for, for the reference stack.
         conditions: under which accuracy is measured, each in a process of its own (`conditions_of`).
+        golden: where a corpus is not prepared, measure the network's latency on made-up clips and leave accuracy out.
 
     Returns:
         One result for each artifact, in their order.
@@ -87,18 +90,22 @@ def run_benchmark(
     if not artifacts:
         raise MeasurementError("no artifact to measure; make one with edge-aver export")
     _check_conditions(conditions, suite)
-    subjects = find_subjects(artifacts, prepared, suite, data, checkpoints)
+    subjects = find_subjects(artifacts, prepared, suite, data, checkpoints, golden=golden)
     _make_folder(results)
     started_utc = _utc_now()
     cases, outcomes, written = interleaved(len(artifacts), suite, conditions), defaultdict(list), {}
+    sensors: dict[int, SensorLog] = {}
     with progress(f"Benchmark, suite {suite.name}", len(cases)) as advance:
         for position, case in enumerate(cases):
             subject = subjects[case.artifact]
             asked = request(case, subject, suite, threads)
-            outcomes[case.artifact].append(_outcome(asked, suite.timeout_s))
+            with sampled(find_sensors() if case.name == "network" else None) as log:
+                outcomes[case.artifact].append(_outcome(asked, suite.timeout_s))
+            sensors |= {case.artifact: joined} if (joined := join_logs(sensors.get(case.artifact), log())) else {}
             advance(note=f"{subject.artifact.path.name}: {asked.name}")
             if all(later.artifact != case.artifact for later in cases[position + 1 :]):
                 result = _result(subject, outcomes[case.artifact], suite, started_utc, threads, conditions)
+                result = replace(result, sensors=sensors.get(case.artifact))
                 write_result(result, results)
                 written[case.artifact] = result
     return tuple(written[index] for index in range(len(artifacts)))
@@ -114,6 +121,8 @@ def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
 def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
     if request.case == "reference" and request.checkpoint is None:
         return _gap(request, "the checkpoint that the artifact came from is not in the workspace", failed=False)
+    if request.store == GOLDEN and request.case != "network":
+        return _gap(request, "the clips of its corpus are not prepared here", failed=False)
     return _ask(request, timeout_s)
 
 

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from edge_aver.benchmarks.conditions import BOTH, accuracy_case
 
-__all__ = ["MediaClip", "Request"]
+__all__ = ["GOLDEN", "MediaClip", "Request"]
+
+GOLDEN = "golden"
+"""Instead of a prepared store: made-up clips, on which latency can be measured and nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Request:
 
     Attributes:
         case: one of the worker's cases: `network`, `accuracy`, `end_to_end`, or one of the front end's.
-        artifact, store: paths of the artifact and of the prepared store of its corpus.
+        artifact, store: paths of the artifact and of the prepared store of its corpus, or `GOLDEN`.
         threads: CPU threads; None leaves it to the runtime.
         queries: network queries, media files brought end to end, or clips prepared, at least; unused for accuracy.
         min_duration_s: seconds the network queries take together, at least.

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from edge_aver.benchmarks.conditions import BOTH, check_condition
 from edge_aver.benchmarks.front_end_results import EndToEndQuery, FrontEndMeasurements
 from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
+from edge_aver.benchmarks.sensors import SensorLog
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.bundle import FileEntry
 from edge_aver.declarations import parse
@@ -123,6 +124,7 @@ class Measurements:
         conditions: the same clips with something missing; left out of the file where nothing was.
         end_to_end: one for each media file.
         front_end: where the suite has such a part.
+        sensors: power, temperature and clocks while the network was asked; None where nothing tells them.
         gaps: what is missing of these, and why.
     """
 
@@ -138,6 +140,7 @@ class Measurements:
     conditions: tuple[ConditionPredictions, ...] = ()
     end_to_end: tuple[EndToEndQuery, ...] = ()
     front_end: FrontEndMeasurements | None = None
+    sensors: SensorLog | None = None
     gaps: tuple[Gap, ...] = ()
 
 

@@ -12,6 +12,7 @@ from edge_aver.benchmarks.condition_tables import print_conditions
 from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, milliseconds, percent
 from edge_aver.benchmarks.front_end_tables import print_front_end
 from edge_aver.benchmarks.results import Result
+from edge_aver.benchmarks.sensors import describe_sensors
 from edge_aver.benchmarks.stats import minimum_queries
 from edge_aver.benchmarks.summary import Summary, provenance_notes, summarize
 
@@ -106,6 +107,8 @@ def _remarks(summaries: Sequence[Summary]) -> list[Text]:
         where = f"{summary.name} on {summary.result.artifact.target}"
         lines += [Text(f"INVALID, {where}: {reason}") for reason in summary.invalid]
         lines += [Text(f"Not measured, {where}: {reason}") for reason in summary.missing]
+        if summary.result.sensors is not None:
+            lines.append(Text(f"{where}: {describe_sensors(summary.result.sensors)}"))
     return lines
 
 

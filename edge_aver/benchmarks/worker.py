@@ -26,9 +26,10 @@ from edge_aver.benchmarks.front_end import (
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer, run_fresh, scale_prepare
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
 from edge_aver.benchmarks.machine import cpu_time, cpu_use, process_memory
-from edge_aver.benchmarks.request import Request
+from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.benchmarks.results import ClipPrediction, NetworkRun, without_none
 from edge_aver.bundle import open_artifact
+from edge_aver.corpora.golden import golden_clips
 from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
@@ -39,6 +40,8 @@ __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Reque
 
 _CYCLED_CLIPS = 8
 """Prepared clips that latency queries go round: more than a cache holds, little beside a network's memory."""
+
+_GOLDEN_CLIPS = 4
 
 
 Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
@@ -122,6 +125,9 @@ def _network(request: Request) -> NetworkAnswer:
 
 
 def _feeds(request: Request) -> list[Feed]:
+    if request.store == GOLDEN:
+        golden = golden_clips(_GOLDEN_CLIPS, _spec(request).preprocessing)
+        return [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
     store, records = test_clips(_spec(request), Path(request.store))
     chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
     clips = [store.load(record.id) for record in chosen]

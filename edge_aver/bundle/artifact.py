@@ -13,6 +13,7 @@ from edge_aver.files import atomic_directory, atomic_path, json_text, sha256_fil
 from edge_aver.spec import ModelSpec
 
 __all__ = [
+    "KIT_SUFFIX",
     "Artifact",
     "FileEntry",
     "choose_artifacts",
@@ -23,6 +24,9 @@ __all__ = [
     "sidecar_path",
     "write_artifact",
 ]
+
+KIT_SUFFIX = ".kit"
+"""Of a folder that a device builds its engines from (`edge_aver.bundle.kit`)."""
 
 _SCHEMA_VERSION = 1
 
@@ -113,7 +117,12 @@ def open_artifact(path: Path) -> Artifact:
 
 
 def find_artifacts(
-    folder: Path, *, architecture: Choice = None, precision: Choice = None, target: Choice = None
+    folder: Path,
+    *,
+    architecture: Choice = None,
+    precision: Choice = None,
+    target: Choice = None,
+    kits: bool = False,
 ) -> tuple[Artifact, ...]:
     """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked.
 
@@ -124,6 +133,7 @@ def find_artifacts(
         architecture: one, several, or None for any.
         precision: the same.
         target: the same.
+        kits: whether kits count too, which no runtime opens.
 
     Raises:
         ArtifactError: a sidecar that cannot be read.
@@ -131,7 +141,7 @@ def find_artifacts(
     found = []
     for sidecar in folder.glob("aver-*.json"):
         path = sidecar.with_suffix("")
-        if path.exists():
+        if path.exists() and (kits or path.suffix != KIT_SUFFIX):
             artifact = read_artifact(path)
             asked = (
                 (architecture, artifact.spec.architecture),
@@ -144,15 +154,26 @@ def find_artifacts(
 
 
 def choose_artifacts(
-    folder: Path, *, architecture: Choice = None, precision: Choice = None, target: Choice = None
+    folder: Path,
+    *,
+    architecture: Choice = None,
+    precision: Choice = None,
+    target: Choice = None,
+    kits: bool = False,
 ) -> tuple[Artifact, ...]:
     """As `find_artifacts`, where a person asked for them: none is an error.
 
     Raises:
         ArtifactError: none matches; what is there is listed.
     """
-    found = find_artifacts(folder, architecture=architecture, precision=precision, target=target)
+    asked_for = {"architecture": architecture, "precision": precision, "target": target}
+    found = find_artifacts(folder, **asked_for, kits=kits)
     if not found:
+        if unbuilt := find_artifacts(folder, **asked_for, kits=True):
+            raise ArtifactError(
+                f"{unbuilt[0].path} is a kit: its engines are built on the device, by edge-aver build there or by "
+                "edge-aver benchmark --host user@device here"
+            )
         asked = " ".join(_words(architecture) + _words(precision) + _words(target)) or "any"
         have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
         raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")

@@ -3,14 +3,14 @@
 import importlib.metadata
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge_aver import __version__
-from edge_aver.bundle import Artifact, open_artifact, write_artifact
+from edge_aver.bundle import KIT_SUFFIX, Artifact, open_artifact, write_artifact
 from edge_aver.calibration.draw import calibration_clips, check_manifest, draw_calibration
 from edge_aver.calibration.folds import Fold
 from edge_aver.console import Advance, progress, say
@@ -18,10 +18,11 @@ from edge_aver.corpora.store import PreparedStore
 from edge_aver.errors import TargetError
 from edge_aver.export.detector import ensure_detector
 from edge_aver.export.engines import build_parts, check_engine_here, check_lowered, say_build
+from edge_aver.export.kit import KitPlan, make_kit
 from edge_aver.export.ladder import Ladder, parity_clips
 from edge_aver.export.parity import ParityStep
 from edge_aver.export.simplify import Simplification, simplify
-from edge_aver.export.trace import onnx_from_torch
+from edge_aver.export.trace import onnx_from_torch, read_blocks
 from edge_aver.models.checkpoint import Checkpoint
 from edge_aver.quantize import Recipe, load_recipe
 from edge_aver.quantize.lower import lower
@@ -72,7 +73,7 @@ def artifact_name(spec: ModelSpec, recipe: Recipe, profile: DeviceProfile) -> st
     """`aver-<arch>-<corpus>-fold<k>-<precision>` and the suffix of the runtime; a device of one's own is named too."""
     stem = f"aver-{spec.architecture}-{spec.corpus}-fold{spec.fold}-{recipe.name}"
     device = "" if profile.name == f"{profile.runtime}-cpu" else f".{profile.name}"
-    return stem + device + runtime_module(profile.runtime).suffix
+    return stem + device + (KIT_SUFFIX if profile.built_on else runtime_module(profile.runtime).suffix)
 
 
 def export(request: ExportRequest) -> tuple[Artifact, ...]:
@@ -109,7 +110,8 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
 
 def _check_targets(request: ExportRequest) -> None:
     for profile in request.profiles:
-        runtime_module(profile.runtime)
+        if not profile.built_on:
+            runtime_module(profile.runtime)
         if request.split and not RUNTIMES[profile.runtime].needs_gpu:
             raise TargetError(f"target {profile.name} takes the whole network: --split is for engines of a GPU")
         for recipe in request.recipes:
@@ -154,6 +156,13 @@ def _export_one(
     advance(note=f"{recipe.name} for {profile.name}: lowered")
     spec = _spec(request.checkpoint, recipe, manifest)
     name = artifact_name(spec, recipe, profile)
+    if profile.built_on:
+        check_lowered(lowered.path, profile.runtime)
+        plan = KitPlan(lowered=lowered.path, blocks=read_blocks(graph.path), recipe=recipe, profile=profile, spec=spec)
+        facts = _build_facts(graph, time.perf_counter() - started)
+        kit = _export_kit(plan, request.artifacts / name, steps, facts)
+        advance(note=f"{recipe.name} for {profile.name}: kit written")
+        return kit
     runtime, on_gpu = runtime_module(profile.runtime), RUNTIMES[profile.runtime].needs_gpu
     built = folder / name
     if runtime.is_folder:
@@ -184,6 +193,30 @@ def _export_one(
         build_parts(artifact, lowered.path, runtime, profile)
     advance(note=f"{recipe.name} for {profile.name}: built")
     return open_artifact(artifact.path)
+
+
+def _export_kit(plan: KitPlan, path: Path, steps: Sequence[ParityStep], facts: Mapping[str, Any]) -> Artifact:
+    """Leave a kit for a device that alone can build its engines."""
+    artifact = Artifact(
+        path=path,
+        target=plan.profile.name,
+        runtime=plan.profile.runtime,
+        precision=plan.recipe.name,
+        spec=plan.spec,
+        parity=tuple(asdict(step) for step in steps),
+    )
+    with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        made.mkdir()
+        told = make_kit(plan, made)
+        with write_artifact(replace(artifact, build={**facts, **told}), folder=True) as place:
+            place.rmdir()
+            made.rename(place)
+    say(
+        f"{path.name}: engines for {plan.profile.name} are built on the device alone, not here. Copy the kit and its "
+        f"sidecar there and run edge-aver build {path.name}, or run edge-aver benchmark --host user@device"
+    )
+    return open_artifact(path)
 
 
 def draw_manifest(request: ExportRequest, recipe: Recipe) -> CalibrationManifest | None:

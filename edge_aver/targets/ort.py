@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from edge_aver.errors import ArtifactError, TargetError
+from edge_aver.targets.onnx_bytes import extra_outputs, metadata_props
 from edge_aver.targets.profile import DeviceProfile
 
 __all__ = ["ExecutedNode", "OrtRunner", "build", "is_folder", "open_runner", "read_metadata", "suffix"]
@@ -50,7 +51,7 @@ def build(
     """
     shutil.copyfile(lowered, out)
     with out.open("ab") as file:
-        file.write(_metadata_props(metadata))
+        file.write(metadata_props(metadata))
     try:
         open_runner(out).__exit__(None, None, None)
     except ArtifactError as error:
@@ -107,7 +108,7 @@ class OrtRunner:
     ) -> None:
         self._path, self._threads = path, threads
         # A path lets ONNX Runtime map the file; only a graph with added outputs must be given as bytes.
-        source = path.read_bytes() + _extra_outputs(outputs) if outputs else str(path)
+        source = path.read_bytes() + extra_outputs(dict.fromkeys(outputs)) if outputs else str(path)
         try:
             # Without the fallback of its Python half, which would open a CPU session where another failed.
             self._session = onnxruntime.InferenceSession(
@@ -175,34 +176,6 @@ def _options(threads: int | None, exact: bool, profile: Path | None) -> Any:
     # Without VNNI the default 8-bit kernels saturate pairs of products to 16 bits; this form does not.
     options.add_session_config_entry("session.x64quantprecision", "1")
     return options
-
-
-def _metadata_props(metadata: Mapping[str, str]) -> bytes:
-    """`ModelProto.metadata_props` entries in protobuf's wire format, to be appended to a serialized model.
-
-    Serialized messages concatenate: repeated fields of the appended bytes are added. So the device install needs no
-    `onnx`.
-    """
-    return b"".join(
-        _field(14, _field(1, key.encode()) + _field(2, value.encode())) for key, value in sorted(metadata.items())
-    )
-
-
-def _extra_outputs(names: tuple[str, ...]) -> bytes:
-    """Further `ModelProto.graph.output` entries, types left to inference, to be appended to a serialized model."""
-    return _field(7, b"".join(_field(12, _field(1, name.encode())) for name in names))
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
-
-
-def _varint(value: int) -> bytes:
-    pieces = []
-    while value > 0x7F:
-        pieces.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*pieces, value])
 
 
 def _executed(events: list[dict[str, Any]]) -> Iterator[ExecutedNode]:

@@ -22,6 +22,9 @@ class DeviceProfile:
         workspace_mb: scratch memory that a builder may plan with, of 10^6 bytes; None leaves it to the library.
         max_batch: clips that an engine with fixed limits takes at once; one is what it is made fast for.
         library_versions: of the runtime's library that build for the device (`>=1.7.1,<1.8`); None for any.
+        built_on: system and processor (`linux-aarch64`) of a device that builds its own engines, from a kit; None for
+            one whose engines are built anywhere.
+        notes: what the person who builds from a kit should know.
     """
 
     name: str
@@ -34,6 +37,8 @@ class DeviceProfile:
     workspace_mb: float | None = None
     max_batch: int = 4
     library_versions: str | None = None
+    built_on: str | None = None
+    notes: tuple[str, ...] = ()
 
     def check_precision(self, *names: str) -> None:
         """Refuse a recipe that cannot be lowered for the device.
