@@ -6,6 +6,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from runtime_models import SPEC
+
+from edge_aver.bundle import Artifact, open_artifact, write_artifact
+from edge_aver.targets import load_profile, runtime_module
 
 NEEDS_RTX = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed (extra tensorrt-rtx)"
@@ -55,3 +59,22 @@ def small_graph(path, precision="fp16", *, zero=0, kind=np.int8):
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9), path)
     return path
+
+
+def engine_artifact(folder, *, part="clip"):
+    """Write an artifact whose file is a real engine of the small graph, for Ada."""
+    lowered, built = small_graph(folder / "small.onnx"), folder / "small.engine"
+    told = runtime_module("tensorrt-rtx").build(lowered, built, metadata={}, profile=load_profile("rtx-4090"))
+    name = "aver-sa-synthetic-fold1-fp16.rtx-4090" + ("" if part == "clip" else f".{part}")
+    artifact = Artifact(
+        path=folder / f"{name}.engine",
+        target="rtx-4090",
+        runtime="tensorrt-rtx",
+        precision="fp16",
+        spec=SPEC,
+        build=told,
+        part=part,
+    )
+    with write_artifact(artifact, folder=False) as place:
+        built.rename(place)
+    return open_artifact(artifact.path)

@@ -7,10 +7,9 @@ import pytest
 
 pytest.importorskip("onnx", reason="onnx builds the graphs of this test")
 
-from runtime_models import SPEC
-from trt_graphs import NEEDS_RTX, small_graph
+from trt_graphs import NEEDS_RTX, engine_artifact, small_graph
 
-from edge_aver.bundle import Artifact, open_artifact, sidecar_path, write_artifact
+from edge_aver.bundle import sidecar_path
 from edge_aver.errors import EdgeAverError, TargetError
 from edge_aver.files import sha256_file
 from edge_aver.targets import load_profile, runtime_module, trt, trt_process
@@ -34,20 +33,7 @@ class Library:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     """An artifact with a real engine for Ada."""
-    folder = tmp_path_factory.mktemp("engine")
-    lowered = small_graph(folder / "small.onnx")
-    told = build(lowered, folder / "small.engine", "rtx-4090")
-    artifact = Artifact(
-        path=folder / "aver-sa-synthetic-fold1-fp16.rtx-4090.engine",
-        target="rtx-4090",
-        runtime="tensorrt-rtx",
-        precision="fp16",
-        spec=SPEC,
-        build=told,
-    )
-    with write_artifact(artifact, folder=False) as place:
-        place.write_bytes((folder / "small.engine").read_bytes())
-    return open_artifact(artifact.path)
+    return engine_artifact(tmp_path_factory.mktemp("engine"))
 
 
 @pytest.fixture
