@@ -125,3 +125,23 @@ def test_a_cpu_without_8_bit_dot_products_is_told_so(monkeypatch, flags, said):
     here = dataclasses.replace(doctor.describe_machine(), cpu_flags=flags)
     monkeypatch.setattr(doctor, "describe_machine", lambda: here)
     assert re.search(said, doctor.int8_state())
+
+
+@pytest.mark.skipif(not RUNTIMES["tensorrt-rtx"].version, reason="tensorrt_rtx is not installed (extra tensorrt-rtx)")
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        (TargetError("No NVIDIA driver"), "builds here, runs elsewhere: No NVIDIA driver"),
+        (MissingLibraryError("cuda-python", "cuda", "running"), "pip install 'edge-aver[cuda]'"),
+        (("RTX 4070", (8, 9)), "works here: RTX 4070"),
+        (("H100", (9, 0)), "builds here, runs elsewhere: H100 has compute capability 9.0"),
+    ],
+)
+def test_a_gpus_target_tells_whether_it_builds_or_runs_here(monkeypatch, device, said):
+    def cuda_device():
+        if isinstance(device, Exception):
+            raise device
+        return CudaDevice(name=device[0], capability=device[1], memory_bytes=1, driver_cuda=(13, 0))
+
+    monkeypatch.setattr(doctor, "cuda_device", cuda_device)
+    assert {state.target: state.advice for state in check_targets()}["rtx-4090"] == said

@@ -10,6 +10,7 @@ from edge_aver.calibration.folds import load_fold
 from edge_aver.calibration.verify import _check_calibration, verify_artifact
 from edge_aver.errors import ArtifactError, DeclarationError, LeakError
 from edge_aver.spec import CalibrationManifest
+from edge_aver.targets import RUNTIMES
 
 FOLD = load_fold("synthetic", 1)
 CLIPS = tuple((f"01-01-03-01-01-01-{actor:02}", "ab" * 32) for actor in (9, 10))
@@ -48,6 +49,18 @@ def test_the_spec_inside_must_be_the_sidecars(tmp_path, target):
     with pytest.raises(ArtifactError, match=r"backbone_weights in the file differ|holds no spec"):
         verify_artifact(path)
     assert corpus in ("ravdess", "synthetic", "composite")
+
+
+def test_an_engine_is_verified_by_its_sidecar_without_being_loaded(tmp_path):
+    trt_graphs = pytest.importorskip("trt_graphs", reason="needs onnx")
+    if not RUNTIMES["tensorrt-rtx"].version:
+        pytest.skip("tensorrt_rtx is not installed (extra tensorrt-rtx)")
+    path = trt_graphs.engine_artifact(tmp_path).path
+
+    assert "the spec stands in the sidecar alone: an engine holds none" in verify_artifact(path).checks
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match="changed or truncated"):
+        verify_artifact(path)
 
 
 def test_unknown_folds_are_named(tmp_path):
