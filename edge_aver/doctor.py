@@ -98,7 +98,8 @@ def _advice(profile: DeviceProfile) -> str:
         runtime_module(profile.runtime)
         return _gpu_state(profile) if RUNTIMES[profile.runtime].needs_gpu else "works here"
     except MissingLibraryError as error:
-        return f"pip install 'edge-aver[{error.extra}]'"
+        advice = f"pip install 'edge-aver[{error.extra}]'"
+        return f"an export leaves a kit; on the device: {advice}" if profile.built_on else advice
     except TargetError as error:
         return str(error)
 

@@ -46,9 +46,7 @@ def device(tmp_path_factory):
 
 
 def test_the_environment_is_a_devices(device):
-    code = (
-        "import importlib.util as u; print([n for n in ('torch', 'onnx', 'onnxruntime', 'openvino') if u.find_spec(n)])"
-    )
+    code = "import importlib.util as u; print([n for n in ('torch', 'onnx', 'nncf', 'openvino') if u.find_spec(n)])"
     assert run(device / "python", "-c", code).stdout == "[]\n"
 
 

@@ -12,7 +12,7 @@ from edge_aver import runtime
 from edge_aver.benchmarks.advice import Advice, Candidate, advise, memory_budget
 from edge_aver.benchmarks.costs import BASELINE
 from edge_aver.benchmarks.speed import speedup_of_rounds
-from edge_aver.bundle import Artifact
+from edge_aver.bundle import Artifact, is_kit
 from edge_aver.console import progress, say
 from edge_aver.errors import EdgeAverError
 
@@ -26,8 +26,9 @@ def advise_builds(artifacts: Sequence[Artifact]) -> tuple[Advice, ...]:
     """Advice for every target that one checkpoint was built for in several precisions.
 
     Known then are parity, size and a probe of the latency; accuracy is not. A target that does not run here gets no
-    latency, so fp32 unless memory is scarce.
+    latency, so fp32 unless memory is scarce. Of kits nothing is said: their engines do not exist yet.
     """
+    artifacts = [artifact for artifact in artifacts if not is_kit(artifact.path)]
     targets = dict.fromkeys(artifact.target for artifact in artifacts)
     groups = ([artifact for artifact in artifacts if artifact.target == target] for target in targets)
     return tuple(_advise_target(group) for group in groups if len({item.precision for item in group}) > 1)

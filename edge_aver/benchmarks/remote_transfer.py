@@ -14,7 +14,7 @@ __all__ = ["copy_artifact", "copy_files"]
 
 _ATTEMPTS = 3
 _BLOBS = "blobs"
-_DAMAGED = 76
+_INCOMPLETE, _DAMAGED = 75, 76
 
 _STATE = """cd {root} 2>/dev/null || exit 0
 for name in {names}; do
@@ -22,10 +22,12 @@ for name in {names}; do
   elif [ -f {blobs}/$name.part ]; then echo $name $(wc -c < {blobs}/$name.part); fi
 done"""
 
-_SEND = """mkdir -p {root}/{blobs} && cd {root}/{blobs} && cat >> {name}.part || exit 1
+_SEND = """mkdir -p {root}/{blobs} && cd {root}/{blobs} && touch {name}.part || exit 1
+head -c {start} {name}.part > {name}.$$ && mv {name}.$$ {name}.part && cat >> {name}.part || exit 1
 [ $(wc -c < {name}.part) -ge {size} ] || exit 75
 [ "$(sha256sum < {name}.part | cut -c 1-64)" = {name} ] || {{ rm -f {name}.part; exit 76; }}
 mv {name}.part {name}"""
+"""What is there is copied first: a writer that a dropped connection left behind goes on with the old file alone."""
 
 _ASSEMBLE = """cd {root} || exit 1
 [ -d {run} ] && exit 0
@@ -111,7 +113,7 @@ def _bytes_there(host: Host, digest: str, size: int, *, root: str) -> int:
 
 
 def _send(host: Host, digest: str, path: Path, start: int, *, root: str) -> None:
-    script = _SEND.format(root=shlex.quote(root), blobs=_BLOBS, name=digest, size=path.stat().st_size)
+    script = _SEND.format(root=shlex.quote(root), blobs=_BLOBS, name=digest, start=start, size=path.stat().st_size)
     with path.open("rb", buffering=0) as source:
         source.seek(start)
         try:
@@ -121,6 +123,8 @@ def _send(host: Host, digest: str, path: Path, start: int, *, root: str) -> None
                 raise MeasurementError(
                     f"{host.destination}: {path.name} arrived damaged and was removed there; run the command again"
                 ) from error
+            if error.status == _INCOMPLETE:
+                raise DroppedError(f"{host.destination}: {path.name} arrived in part; run the command again") from error
             raise
 
 

@@ -55,7 +55,8 @@ def test_a_line_that_keeps_dropping_ends_in_one_line_and_a_later_run_sends_the_r
     assert not (blobs / digest).exists()
     there = part.stat().st_size
     assert 0 < there < SIZE
-    assert copy_files(server.host(), {digest: big}, root="later") == SIZE - there
+    # What was still on its way when the connection dropped may have arrived since.
+    assert 0 < copy_files(server.host(), {digest: big}, root="later") <= SIZE - there
     assert (blobs / digest).read_bytes() == big.read_bytes()
     assert not part.exists()
 

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from kits import tiny_golden, tiny_kit
 
+from edge_aver.benchmarks.probe import advise_builds
 from edge_aver.bundle import find_artifacts, open_kit, sidecar_path
 from edge_aver.bundle.artifact import choose_artifacts
 from edge_aver.bundle.kit import read_golden
@@ -85,3 +87,8 @@ def test_a_kit_is_no_artifact_that_a_runtime_opens(tmp_path):
     assert len(find_artifacts(tmp_path, kits=True)) == 1
     with pytest.raises(ArtifactError, match=r"is a kit: its engines are built on the device"):
         choose_artifacts(tmp_path, target="jetson-orin-nano")
+
+
+def test_nothing_is_advised_of_kits_that_nobody_built(tmp_path):
+    artifact, _ = open_kit(tiny_kit(tmp_path))
+    assert advise_builds([artifact, replace(artifact, precision="int8")]) == ()
