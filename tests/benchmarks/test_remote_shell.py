@@ -48,7 +48,10 @@ def test_a_guarded_command_keeps_its_status(server):
     assert caught.value.status == 3
 
 
-def test_an_interruption_here_stops_the_command_there(server):
+def test_an_interruption_here_stops_the_command_there(server, request):
+    # A shell that starts us in the background has us ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     marks = server.home / "marks"
     command = (
         f"sh -c 'trap \"echo stopped >> {marks}; exit 0\" TERM; echo started > {marks}; while :; do sleep 0.1; done'"
