@@ -117,7 +117,7 @@ def _number(path: Path) -> float | None:
 
 
 def _text(path: Path) -> str:
-    """ "" where the file is missing or refused."""
+    """Nothing where the file is missing or refused."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -24,6 +24,7 @@ class NetworkRun:
             runner cannot tell.
         first_answer_s: from the start of the process to its first logits, loading the clips left out; None where the
             kernel does not tell when the process started, and in results of schema 1.
+        clips: SHA-256 of the tensors of the clips it asked about, in order; () in results of schema 1.
         before, after: readings right before the first query that counts and right after the last; None in results of
             schema 1.
     """
@@ -39,6 +40,7 @@ class NetworkRun:
     device_memory_bytes: int | None = None
     compute_s: tuple[float, ...] = ()
     first_answer_s: float | None = None
+    clips: tuple[str, ...] = ()
     before: Reading | None = None
     after: Reading | None = None
 

@@ -41,7 +41,7 @@ from edge_aver.corpora.golden import golden_clips
 from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
-from edge_aver.files import json_text
+from edge_aver.files import json_text, sha256_bytes
 from edge_aver.spec import LABELS, ModelSpec
 from edge_aver.targets import runtime_module
 
@@ -54,7 +54,7 @@ _GOLDEN_CLIPS = 4
 
 
 Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-"""Faces (1, 15, 224, 224, 3) and audio (1, 15, 128) of one clip."""
+"""Faces (N, 15, 224, 224, 3) and audio (N, 15, 128) of one clip, or of a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def perform(request: Request) -> Answer:
 
 def _network(request: Request) -> NetworkAnswer:
     started = time.perf_counter()
-    feeds = _feeds(request)
+    clips, feeds = _feeds(request)
     feeds_s, before_load, started = time.perf_counter() - started, process_memory(), time.perf_counter()
     runtime_module(_artifact(request).runtime)
     library_s, with_library, started = time.perf_counter() - started, process_memory(), time.perf_counter()
@@ -136,6 +136,7 @@ def _network(request: Request) -> NetworkAnswer:
         cpu_use=use,
         device_memory_bytes=device_memory_bytes,
         first_answer_s=first_answer_s,
+        clips=clips,
         before=before,
         after=after,
     )
@@ -156,14 +157,16 @@ def _over_whole_life(loaded: ProcessMemory | None, done: ProcessMemory | None) -
     return replace(done, peak_bytes=max(loaded.peak_bytes, done.peak_bytes))
 
 
-def _feeds(request: Request) -> list[Feed]:
+def _feeds(request: Request) -> tuple[tuple[str, ...], list[Feed]]:
+    """SHA-256 of the tensors of each clip to ask about, and the clips."""
     if request.store == GOLDEN:
         golden = golden_clips(_GOLDEN_CLIPS, _spec(request).preprocessing)
-        return [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
+        feeds = [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
+        return tuple(sha256_bytes(faces.tobytes() + audio.tobytes()) for faces, audio in feeds), feeds
     store, records = test_clips(_spec(request), Path(request.store))
     chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
     clips = [store.load(record.id) for record in chosen]
-    return [(clip.faces[None], clip.audio[None]) for clip in clips]
+    return tuple(record.tensors_sha256 for record in chosen), [(clip.faces[None], clip.audio[None]) for clip in clips]
 
 
 def _time_queries(
