@@ -1,11 +1,13 @@
 """Measure artifacts: every case in a fresh process, cases of all artifacts interleaved in seeded random order."""
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -27,7 +29,7 @@ from edge_aver.benchmarks.results import (
     without_none,
     write_result,
 )
-from edge_aver.benchmarks.sensors import SensorLog, find_sensors, join_logs, sampled
+from edge_aver.benchmarks.sensors import QuerySpan, SensorLog, find_sensors, join_logs, sampled
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
 from edge_aver.bundle import Artifact
@@ -99,9 +101,12 @@ def run_benchmark(
         for position, case in enumerate(cases):
             subject = subjects[case.artifact]
             asked = request(case, subject, suite, threads)
+            began_s = time.monotonic()
             with sampled(find_sensors() if case.name == "network" else None) as log:
-                outcomes[case.artifact].append(_outcome(asked, suite.timeout_s))
-            sensors |= {case.artifact: joined} if (joined := join_logs(sensors.get(case.artifact), log())) else {}
+                outcome = _outcome(asked, suite.timeout_s)
+            outcomes[case.artifact].append(outcome)
+            joined = join_logs(sensors.get(case.artifact), _with_span(log(), outcome, began_s))
+            sensors |= {case.artifact: joined} if joined else {}
             advance(note=f"{subject.artifact.path.name}: {asked.name}")
             if all(later.artifact != case.artifact for later in cases[position + 1 :]):
                 result = _result(subject, outcomes[case.artifact], suite, started_utc, threads, conditions)
@@ -109,6 +114,17 @@ def run_benchmark(
                 write_result(result, results)
                 written[case.artifact] = result
     return tuple(written[index] for index in range(len(artifacts)))
+
+
+def _with_span(log: SensorLog | None, outcome: Answer | Gap, began_s: float) -> SensorLog | None:
+    """When the process asked, on the log's clock: both processes read the same one."""
+    if log is None or not isinstance(outcome, NetworkAnswer):
+        return log
+    run = outcome.run
+    if run.before is None or run.after is None:
+        return log
+    start_s, end_s = (round(moment.monotonic_s - began_s, 3) for moment in (run.before, run.after))
+    return replace(log, spans=(QuerySpan(start_s=start_s, end_s=end_s, queries=len(run.latency_s)),))
 
 
 def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
@@ -158,9 +174,21 @@ def _answer(request: Request, text: str) -> Answer | Gap:
         answer = parse(_ANSWERS[request.case], table, where="answer")
     except (ValueError, DeclarationError) as error:
         return _gap(request, f"answered with something unreadable ({error})")
+    if (impossible := _impossible(answer)) is not None:
+        return _gap(request, f"a latency of {impossible:g} s (did a clock jump?)")
     if isinstance(answer, EndToEndAnswer | RoundAnswer | AgreementAnswer) and answer.not_measured:
         return _gap(request, answer.not_measured, failed=False)
     return answer
+
+
+def _impossible(answer: Answer) -> float | None:
+    """A time that no process can have measured: such a process failed as a whole, and none of its values counts."""
+    times: Iterable[float] = ()
+    if isinstance(answer, NetworkAnswer):
+        times = answer.run.latency_s
+    elif isinstance(answer, EndToEndAnswer):
+        times = (query.total_s for query in answer.queries)
+    return next((value for value in times if not 0 < value < math.inf), None)
 
 
 def _death(status: int, remarks: str) -> str:
