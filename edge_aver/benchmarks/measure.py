@@ -20,6 +20,8 @@ from edge_aver.benchmarks.front_end import AgreementAnswer, RoundAnswer
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements, MeasuredClip
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
+from edge_aver.benchmarks.offline import ThroughputAnswer
+from edge_aver.benchmarks.overhead import OverheadAnswer, ToolAnswer
 from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.benchmarks.results import (
     ArtifactRecord,
@@ -42,6 +44,9 @@ __all__ = ["run_benchmark"]
 
 _ANSWERS: dict[str, type[Answer]] = {
     "network": NetworkAnswer,
+    "throughput": ThroughputAnswer,
+    "overhead": OverheadAnswer,
+    "library_tool": ToolAnswer,
     "accuracy": AccuracyAnswer,
     "end_to_end": EndToEndAnswer,
     "ours": RoundAnswer,
@@ -50,6 +55,12 @@ _ANSWERS: dict[str, type[Answer]] = {
     "fresh_run": FreshAnswer,
     "prepare_scaling": ScalingAnswer,
 }
+
+_OFTEN_MISSING = (EndToEndAnswer, RoundAnswer, AgreementAnswer, OverheadAnswer, ToolAnswer)
+"""Answers that may say why there is nothing to measure here."""
+
+_WITHOUT_CLIPS = ("network", "throughput", "overhead", "library_tool")
+"""Cases that made-up clips are good enough for."""
 
 
 def run_benchmark(
@@ -137,7 +148,7 @@ def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
 def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
     if request.case == "reference" and request.checkpoint is None:
         return _gap(request, "the checkpoint that the artifact came from is not in the workspace", failed=False)
-    if request.store == GOLDEN and request.case != "network":
+    if request.store == GOLDEN and request.case not in _WITHOUT_CLIPS:
         return _gap(request, "the clips of its corpus are not prepared here", failed=False)
     return _ask(request, timeout_s)
 
@@ -176,7 +187,7 @@ def _answer(request: Request, text: str) -> Answer | Gap:
         return _gap(request, f"answered with something unreadable ({error})")
     if (impossible := _impossible(answer)) is not None:
         return _gap(request, f"a latency of {impossible:g} s (did a clock jump?)")
-    if isinstance(answer, EndToEndAnswer | RoundAnswer | AgreementAnswer) and answer.not_measured:
+    if isinstance(answer, _OFTEN_MISSING) and answer.not_measured:
         return _gap(request, answer.not_measured, failed=False)
     return answer
 
@@ -233,6 +244,9 @@ def _result(
         threads=threads,
         executed_precisions=next(iter(accuracy.values())).executed_precisions if accuracy else {},
         network=tuple(item.run for item in answers if isinstance(item, NetworkAnswer)),
+        throughput=tuple(item.throughput for item in answers if isinstance(item, ThroughputAnswer)),
+        overhead=tuple(item.overhead for item in answers if isinstance(item, OverheadAnswer) and item.overhead),
+        tools=tuple(item.tool for item in answers if isinstance(item, ToolAnswer) and item.tool),
         predictions=accuracy[BOTH].predictions if BOTH in accuracy else (),
         conditions=tuple(
             ConditionPredictions(name=name, predictions=accuracy[name].predictions)
