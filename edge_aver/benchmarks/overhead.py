@@ -112,8 +112,8 @@ def measure_with_tool(request: Request) -> ToolAnswer:
     version = importlib.metadata.version("openvino")
     run = ToolRun(
         tool=f"benchmark_app {version}",
-        latency_s=(float(results["latency_median"]) / 1e3,),
-        queries=int(results["iterations_num"]),
+        latency_s=(float(results["latency (ms)"]) / 1e3,),
+        queries=int(results["total number of iterations"]),
     )
     return ToolAnswer(tool=run)
 
