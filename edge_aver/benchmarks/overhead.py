@@ -98,11 +98,13 @@ def measure_with_tool(request: Request) -> ToolAnswer:
         return ToolAnswer(not_measured=f"a benchmark program of the library: {reason}")
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.json"
-        config.write_text(json.dumps({"CPU": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}}), encoding="utf-8")
+        # Threads stand there too: as an option the program takes them only without a hint.
+        threads = {} if request.threads is None else {"INFERENCE_NUM_THREADS": str(request.threads)}
+        properties = {"CPU": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"} | threads}
+        config.write_text(json.dumps(properties), encoding="utf-8")
         command = [program, "-m", str(artifact.path / "model.xml"), "-load_config", str(config), *_SYNCHRONOUS]
         command += ["-data_shape", "faces[1,15,224,224,3],audio[1,15,128]", "-niter", str(request.queries)]
         command += ["-json_stats", "-report_type", "no_counters", "-report_folder", folder]
-        command += [] if request.threads is None else ["-nthreads", str(request.threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         report = Path(folder) / "benchmark_report.json"
         if done.returncode or not report.is_file():
