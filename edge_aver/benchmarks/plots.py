@@ -145,7 +145,7 @@ def trade_off(
     entries = [(mark(0, 0, style, f"mark s{style + 1}"), label) for style, label in styles]
     if hollow:
         entries += [(mark(0, 0, 1, "mark ink"), filled), (mark(0, 0, 1, "mark ink hollow"), hollow)]
-    signs, height = legend(entries, y=y + 6)
+    signs, height = legend(entries, y=y + 10)
     told = [f"{point.name}: {_interval(point.rate, point.interval)} at {point.cost:.4g}" for point in points]
     return document([*parts, *signs], height=height - 6, name=name, description=f"{label}. {'; '.join(told)}")
 
@@ -167,7 +167,9 @@ def waterfall(stacks: Sequence[Stack], *, name: str) -> str:
     parts += grid
     for index, stack in enumerate(stacks):
         parts += _stack(stack, stages, scale, top + 36 * index + 12)
-    told = [f"{stack.name}: {', '.join(f'{k} {milliseconds(v)}' for k, v in stack.stages_s.items())}" for stack in stacks]
+    told = [
+        f"{stack.name}: {', '.join(f'{k} {milliseconds(v)}' for k, v in stack.stages_s.items())}" for stack in stacks
+    ]
     return document(parts, height=height, name=name, description=f"In ms. {'; '.join(told)}")
 
 
@@ -287,7 +289,10 @@ def _left_axis(
     parts: list[str] = []
     for tick in scale.ticks() if ticks is None else ticks:
         y = scale.at(tick)
-        parts += [line(left, y, right, y, "grid"), text(left - 4, y + 4, f"{tick:g}{unit}", style="muted", anchor="end")]
+        parts += [
+            line(left, y, right, y, "grid"),
+            text(left - 4, y + 4, f"{tick:g}{unit}", style="muted", anchor="end"),
+        ]
     return parts
 
 
@@ -297,5 +302,3 @@ def _noted(note: str | None) -> tuple[list[str], float]:
 
 def _interval(rate: float, ends: Interval) -> str:
     return f"{percent(rate)} % ({percent(ends.low)} to {percent(ends.high)})"
-
-

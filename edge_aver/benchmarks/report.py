@@ -6,6 +6,7 @@ from typing import Any
 
 from edge_aver import __version__
 from edge_aver.benchmarks.formats import megabytes
+from edge_aver.benchmarks.report_accuracy import MOODS
 from edge_aver.benchmarks.report_content import Content, content_of
 from edge_aver.benchmarks.report_figures import (
     accuracy_figures,
@@ -15,7 +16,6 @@ from edge_aver.benchmarks.report_figures import (
     trade_figures,
 )
 from edge_aver.benchmarks.report_published import left_out, published_bars
-from edge_aver.benchmarks.report_accuracy import MOODS
 from edge_aver.benchmarks.results import Result
 from edge_aver.errors import MissingLibraryError
 from edge_aver.files import write_text

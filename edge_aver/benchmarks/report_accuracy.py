@@ -46,7 +46,9 @@ def accuracy_table(rows: Sequence[Row]) -> Table:
 
 def emotion_table(rows: Sequence[Row]) -> Table:
     """Share of each emotion's clips that were read rightly."""
-    labels = tuple(dict.fromkeys(label for row in rows if row.summary.accuracy for label in row.summary.accuracy.labels))
+    labels = tuple(
+        dict.fromkeys(label for row in rows if row.summary.accuracy for label in row.summary.accuracy.labels)
+    )
     return Table(
         name="emotions",
         title="By emotion",
@@ -128,7 +130,12 @@ def _cost(cost: Cost) -> tuple[Cell, ...]:
     name = f"{spec.architecture} {artifact.precision}"
     head = Cell(text=name, small=(artifact.target,), value=f"{name}, {artifact.target}")
     if cost.verdict is None:
-        return (head, words(told(cost.condition)), *((missing("not compared"),) * 4), words("not compared", cost.reason))
+        return (
+            head,
+            words(told(cost.condition)),
+            *((missing("not compared"),) * 4),
+            words("not compared", cost.reason),
+        )
     return (head, words(told(cost.condition)), *_difference(cost.verdict))
 
 

@@ -7,7 +7,19 @@ from edge_aver.benchmarks.formats import NOT_MEASURED, percent, points
 from edge_aver.benchmarks.stats import Interval
 from edge_aver.benchmarks.summary import Summary
 
-__all__ = ["Cell", "Column", "Row", "Table", "figure", "interval_text", "missing", "name_rows", "rate", "status", "words"]
+__all__ = [
+    "Cell",
+    "Column",
+    "Row",
+    "Table",
+    "figure",
+    "interval_text",
+    "missing",
+    "name_rows",
+    "rate",
+    "status",
+    "words",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ class Content:
     Attributes:
         rows: results of networks.
         fronts: results of front ends, each with its tables.
-        everything: both, in the order given.
+        everything: both.
         notes: sentences that must stand wherever figures are shown.
         heads: what to ship.
         invalid, missing: why results are INVALID, and what was not measured.
@@ -67,8 +67,10 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
     """
     if not results:
         raise ArtifactError("no results to report; run edge-aver benchmark first")
-    everything = name_rows([summarize(result) for result in results])
-    rows = tuple(row for row in everything if row.summary.front_end is None)
+    summaries = [summarize(result) for result in results]
+    rows = name_rows([item for item in summaries if item.front_end is None])
+    fronts = name_rows([item for item in summaries if item.front_end is not None])
+    everything = (*rows, *fronts)
     measured = [row.summary.result for row in rows]
     costs = costs_of(measured)
     published = load_published("ravdess")
@@ -89,7 +91,7 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
     )
     return Content(
         rows=rows,
-        fronts=tuple((row, front_end_tables(row)) for row in everything if row.summary.front_end is not None),
+        fronts=tuple((row, front_end_tables(row)) for row in fronts),
         everything=everything,
         notes=provenance_notes(results),
         heads=headlines(measured, costs),

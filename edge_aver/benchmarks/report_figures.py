@@ -85,7 +85,9 @@ def published_figure(bars: Sequence[Bar], *, assumption: str) -> list[Figure]:
     """Figure 10 with ours in it; [] without bars."""
     if not bars:
         return []
-    caption = f"Published systems (purple: the paper's own, grey: others') and ours, with 95 and 98 % intervals. {assumption}"
+    caption = (
+        f"Published systems (purple: the paper's own, grey: others') and ours, with 95 and 98 % intervals. {assumption}"
+    )
     return [_figure("published-0", caption, plots.intervals(bars, name="published-0", note=None))]
 
 
@@ -172,9 +174,7 @@ def _point(row: Row, axis: _Axis, *, hollow: bool) -> Point:
 
 def _beaten(point: Point, points: Sequence[Point]) -> bool:
     return any(
-        other.cost <= point.cost
-        and other.rate >= point.rate
-        and (other.cost, other.rate) != (point.cost, point.rate)
+        other.cost <= point.cost and other.rate >= point.rate and (other.cost, other.rate) != (point.cost, point.rate)
         for other in points
     )
 

@@ -10,7 +10,7 @@ from edge_aver.benchmarks.report_cells import Cell, Column, Table
 from edge_aver.benchmarks.report_content import Content
 from edge_aver.benchmarks.report_published import left_out
 from edge_aver.benchmarks.report_verdict import verdict_table
-from edge_aver.files import atomic_directory, write_text
+from edge_aver.files import write_text
 
 __all__ = ["write_csv", "write_markdown"]
 
@@ -22,14 +22,13 @@ def write_markdown(content: Content, path: Path) -> Path:
 
 
 def write_csv(content: Content, folder: Path) -> Path:
-    """Write each table as `<folder>/<table>.csv` in place of what the folder held; return the folder.
+    """Write each table as `<folder>/<table>.csv`, each atomically; return the folder.
 
     A cell is its value in the column's unit, empty where nothing was measured; a column with intervals is followed by
-    one for either end. A cell that a spreadsheet would take for a formula is quoted with an apostrophe.
+    one for either end. Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    with atomic_directory(folder) as temporary:
-        for name, tables in _by_name(content).items():
-            (temporary / f"{name}.csv").write_text(_csv(tables), encoding="utf-8", newline="")
+    for name, tables in _by_name(content).items():
+        write_text(folder / f"{name}.csv", _csv(tables))
     return folder
 
 

@@ -47,9 +47,7 @@ def document(parts: Sequence[str], *, height: float, name: str, description: str
 
 def line(x1: float, y1: float, x2: float, y2: float, style: str, *, width: float = 1.0) -> str:
     """A straight line; `style` names classes of the page."""
-    return (
-        f'<line class="{style}" x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" stroke-width="{_n(width)}"/>'
-    )
+    return f'<line class="{style}" x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" stroke-width="{_n(width)}"/>'
 
 
 def curve(points: Sequence[tuple[float, float]], style: str, *, width: float = 1.0) -> str:
