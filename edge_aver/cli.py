@@ -108,9 +108,9 @@ def _split_counts(values: list[str] | None) -> list[str]:
     return counts
 
 
-def _check_margin(value: float) -> float:
-    if not 0 < value < 100:
-        raise typer.BadParameter(f"{value:g} points; expected more than 0 and less than 100")
+def _check_margin(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 100:
+        raise typer.BadParameter(f"{value:g}; expected more than 0 and less than 100")
     return value
 
 
@@ -122,7 +122,7 @@ _ARCH = _one_of("architecture", lambda: ARCHITECTURES)
 _PRECISION = _one_of("precision", _names("export/recipes"))
 _TARGET = _one_of("target", _names("targets/devices"), toml=True)
 _SUITE = _one_of("suite", _names("benchmarks/suites"), toml=True)
-_GATE = _one_of("gate", lambda: ("accuracy",))
+_GATE = _one_of("gate", lambda: ("accuracy", "speed"))
 _CORPUS = _one_of("corpus", lambda: ("ravdess", "composite", "synthetic"))
 _PRECISIONS = ", ".join(shipped_names("export/recipes"))
 _SUITES = ", ".join(shipped_names("benchmarks/suites"))
@@ -458,28 +458,42 @@ def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Baseline: a result, a CSV of predictions, a folder of them.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Candidate, on the same clips.")],
     margin: Annotated[
-        float, typer.Option("--margin", callback=_check_margin, help="Points of accuracy that B may lose.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            "--margin",
+            callback=_check_margin,
+            help="What B may lose: points of accuracy (1 by default), or percent of speed (5).",
+        ),
+    ] = None,
     gate: Annotated[
-        str | None, typer.Option("--gate", callback=_GATE, metavar="accuracy", help="Exit 3 on FAIL, 4 if undecided.")
+        str | None,
+        typer.Option("--gate", callback=_GATE, metavar="accuracy|speed", help="Exit 3 on FAIL, 4 if undecided."),
     ] = None,
     modality: ModalityOption = None,
     missing_faces: MissingOption = None,
     json_path: JsonOption = None,
 ) -> None:
-    """Judge what B costs in accuracy, clip by clip: PASS, FAIL or INCONCLUSIVE.
+    """Judge what B costs in accuracy, clip by clip, or with --gate speed in time: PASS, FAIL or INCONCLUSIVE.
 
     A CSV file has columns clip,label,prediction[,fold][,actor]; without the last, clips are named as RAVDESS's.
     Of results, --modality or --missing-faces picks the predictions that were made under that condition.
     """
     from edge_aver.benchmarks.conditions import conditions_of
-    from edge_aver.benchmarks.verdict import check_gate
+    from edge_aver.benchmarks.speed_verdict import DEFAULT_TOLERANCE, check_speed_gate, compare_speed
+    from edge_aver.benchmarks.verdict import DEFAULT_MARGIN, check_gate
     from edge_aver.benchmarks.verdict import compare as compare_predictions
 
     if len([*(modality or ()), *(missing_faces or ())]) > 1:
         raise typer.BadParameter("compare takes one --modality or one --missing-faces")
+    if gate == "speed":
+        if modality or missing_faces:
+            raise typer.BadParameter("--modality and --missing-faces are for accuracy: leave them out")
+        speed = compare_speed(a, b, margin=DEFAULT_TOLERANCE if margin is None else margin)
+        screens.show_speed(speed, json_path)
+        check_speed_gate(speed)
+        return
     condition = conditions_of(modality or (), [int(count) for count in missing_faces or ()])[-1]
-    verdict = compare_predictions(a, b, margin=margin, condition=condition)
+    verdict = compare_predictions(a, b, margin=DEFAULT_MARGIN if margin is None else margin, condition=condition)
     screens.show_verdict(verdict, json_path)
     if gate:
         check_gate(verdict)

@@ -98,7 +98,7 @@ def find_subjects(
 def interleaved(artifacts: int, suite: Suite, conditions: Sequence[str] = (BOTH,)) -> list[Case]:
     """All cases in seeded random order, so that a drift of the machine meets every artifact and stack alike."""
     part = suite.front_end
-    counts = {"network": suite.processes, "accuracy": 1, "end_to_end": 1} if part is None else _counts(part)
+    counts = _network_counts(suite) if part is None else _counts(part)
     cases = [
         Case(artifact=artifact, name=name, repetition=repetition, condition=condition)
         for artifact in range(artifacts)
@@ -131,6 +131,15 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
         checkpoint=str(subject.checkpoint) if needs_checkpoint else None,
         condition=case.condition,
     )
+
+
+def _network_counts(suite: Suite) -> dict[str, int]:
+    """Processes of each case."""
+    return {
+        "network": suite.processes,
+        "accuracy": int(suite.accuracy),
+        "end_to_end": int(suite.end_to_end_clips > 0),
+    }
 
 
 def _counts(part: FrontEndPart) -> dict[str, int]:

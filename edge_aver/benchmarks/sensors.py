@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import TextIO
 
 __all__ = [
+    "QuerySpan",
     "SensorLog",
     "SensorSample",
     "SensorTool",
@@ -63,6 +64,15 @@ class SensorSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuerySpan:
+    """When a process asked the queries that count, on the clock of a log's samples."""
+
+    start_s: float
+    end_s: float
+    queries: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SensorLog:
     """What was read while one artifact's network was asked, loading and warm-up included.
 
@@ -70,11 +80,13 @@ class SensorLog:
         source: `tegrastats` or `nvidia-smi`.
         power_mode: as `nvpmodel` names it, or the power limit of a GPU; None where neither tells.
         samples: raw, in order.
+        spans: of the queries of each process; () in results of schema 1.
     """
 
     source: str
     power_mode: str | None = None
     samples: tuple[SensorSample, ...] = ()
+    spans: tuple[QuerySpan, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +111,8 @@ def find_sensors() -> SensorTool | None:
 @contextmanager
 def sampled(tool: SensorTool | None) -> Iterator[Callable[[], SensorLog | None]]:
     """Read the sensors until the block ends; the function given tells the log so far, None without any reading.
+
+    Its samples count seconds from the call on.
 
     A program that fails to start or prints nothing readable costs the readings, never the benchmark.
     """
@@ -130,9 +144,11 @@ def join_logs(earlier: SensorLog | None, later: SensorLog | None) -> SensorLog |
     """The readings of two processes of one artifact, one after the other; times go on where the first ended."""
     if earlier is None or later is None:
         return earlier or later
-    end_s = earlier.samples[-1].time_s
+    # A span may outlast the last sample: the next one must not begin within it.
+    end_s = max(earlier.samples[-1].time_s, *(span.end_s for span in earlier.spans), 0.0)
     moved = tuple(replace(sample, time_s=round(end_s + sample.time_s, 3)) for sample in later.samples)
-    return replace(earlier, samples=(*earlier.samples, *moved))
+    spans = tuple(replace(span, start_s=end_s + span.start_s, end_s=end_s + span.end_s) for span in later.spans)
+    return replace(earlier, samples=(*earlier.samples, *moved), spans=(*earlier.spans, *spans))
 
 
 def parse_tegrastats(line: str) -> SensorSample | None:

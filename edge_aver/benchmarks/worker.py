@@ -7,7 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +25,25 @@ from edge_aver.benchmarks.front_end import (
 )
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer, run_fresh, scale_prepare
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
-from edge_aver.benchmarks.machine import cpu_time, cpu_use, process_memory
+from edge_aver.benchmarks.machine import (
+    ProcessMemory,
+    cpu_time,
+    cpu_use,
+    forget_peak,
+    process_age_s,
+    process_memory,
+)
+from edge_aver.benchmarks.readings import read_now
 from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.benchmarks.results import ClipPrediction, NetworkRun, without_none
-from edge_aver.bundle import open_artifact
+from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.corpora.golden import golden_clips
 from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
-from edge_aver.files import json_text
+from edge_aver.files import json_text, sha256_bytes
 from edge_aver.spec import LABELS, ModelSpec
+from edge_aver.targets import runtime_module
 
 __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
 
@@ -45,7 +54,7 @@ _GOLDEN_CLIPS = 4
 
 
 Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-"""Faces (1, 15, 224, 224, 3) and audio (1, 15, 128) of one clip."""
+"""Faces (N, 15, 224, 224, 3) and audio (N, 15, 128) of one clip, or of a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,37 +110,63 @@ def perform(request: Request) -> Answer:
 
 
 def _network(request: Request) -> NetworkAnswer:
-    feeds = _feeds(request)
-    before, started = process_memory(), time.perf_counter()
+    started = time.perf_counter()
+    clips, feeds = _feeds(request)
+    feeds_s, before_load, started = time.perf_counter() - started, process_memory(), time.perf_counter()
+    runtime_module(_artifact(request).runtime)
+    library_s, with_library, started = time.perf_counter() - started, process_memory(), time.perf_counter()
     with runtime.load(request.artifact, threads=request.threads) as model:
-        load_s = time.perf_counter() - started
-        after = process_memory()
+        load_s = library_s + time.perf_counter() - started
+        after_load, forgotten = process_memory(), forget_peak()
+        first_answer_s = _first_answer_s(model, feeds[0], feeds_s)
         for faces, audio in itertools.islice(itertools.cycle(feeds), request.warmup_queries):
             model.predict_tensors(faces, audio)
-        ticks = cpu_time()
+        before, ticks = read_now(), cpu_time()
         latency_s = _time_queries(model, feeds, request.queries, request.min_duration_s)
-        use, done = cpu_use(ticks, cpu_time()), process_memory()
+        use, after, done = cpu_use(ticks, cpu_time()), read_now(), process_memory()
         device_memory_bytes = model.device_memory_bytes
     run = NetworkRun(
         latency_s=latency_s,
         load_s=load_s,
-        before_load=before,
-        after_load=after,
-        after_queries=done,
+        before_load=before_load,
+        with_library=with_library,
+        after_load=after_load,
+        after_queries=_over_whole_life(after_load, done),
+        inference_peak_bytes=done.peak_bytes if done and forgotten else None,
         cpu_use=use,
         device_memory_bytes=device_memory_bytes,
+        first_answer_s=first_answer_s,
+        clips=clips,
+        before=before,
+        after=after,
     )
     return NetworkAnswer(run=run)
 
 
-def _feeds(request: Request) -> list[Feed]:
+def _first_answer_s(model: runtime.Model, feed: Feed, feeds_s: float) -> float | None:
+    """From the start of this process to the first logits, the loading of clips left out."""
+    model.predict_tensors(*feed)
+    age_s = process_age_s()
+    return None if age_s is None else max(age_s - feeds_s, 1e-3)
+
+
+def _over_whole_life(loaded: ProcessMemory | None, done: ProcessMemory | None) -> ProcessMemory | None:
+    """The peak of loading was forgotten when the network was loaded: it belongs to the whole again."""
+    if loaded is None or done is None:
+        return done
+    return replace(done, peak_bytes=max(loaded.peak_bytes, done.peak_bytes))
+
+
+def _feeds(request: Request) -> tuple[tuple[str, ...], list[Feed]]:
+    """SHA-256 of the tensors of each clip to ask about, and the clips."""
     if request.store == GOLDEN:
         golden = golden_clips(_GOLDEN_CLIPS, _spec(request).preprocessing)
-        return [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
+        feeds = [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
+        return tuple(sha256_bytes(faces.tobytes() + audio.tobytes()) for faces, audio in feeds), feeds
     store, records = test_clips(_spec(request), Path(request.store))
     chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
     clips = [store.load(record.id) for record in chosen]
-    return [(clip.faces[None], clip.audio[None]) for clip in clips]
+    return tuple(record.tensors_sha256 for record in chosen), [(clip.faces[None], clip.audio[None]) for clip in clips]
 
 
 def _time_queries(
@@ -195,8 +230,12 @@ def _bring_to_label(model: runtime.Model, record: ClipRecord) -> EndToEndQuery:
     return EndToEndQuery(id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s))
 
 
+def _artifact(request: Request) -> Artifact:
+    return open_artifact(Path(request.artifact))
+
+
 def _spec(request: Request) -> ModelSpec:
-    return open_artifact(Path(request.artifact)).spec
+    return _artifact(request).spec
 
 
 _CASES: dict[str, Callable[[Request], Answer]] = {
