@@ -129,7 +129,8 @@ def trade_off(
         name: prefix of the ids within the SVG; unique on the page.
         note: the sentence that must stand in the plot; None where none must.
         label: of the axis, with its unit.
-        filled, hollow: what the two fillings of a marker mean; "" where all are filled.
+        filled: what a filled marker means; "" where all are filled.
+        hollow: what a hollow one means.
     """
     parts, top = _noted(note)
     bottom = top + 190
@@ -217,7 +218,8 @@ def _end_of(group: Sequence[Series]) -> tuple[float, str]:
 
 def _steps(values: Sequence[float], across: Scale, up: Scale) -> list[tuple[float, float]]:
     """The empirical distribution: at each value it rises by one query's share."""
-    points, last = [], up.at(0.0)
+    points: list[tuple[float, float]] = []
+    last = up.at(0.0)
     for rank, value in enumerate(sorted(values), start=1):
         x, y = across.at(1e3 * value), up.at(100 * rank / len(values))
         if 1e3 * value > across.high:

@@ -1,4 +1,4 @@
-"""Published systems (the paper's Table 3), and which of our results may stand among them: those of the same protocol."""
+"""Published systems (the paper's Table 3), and which of ours may stand among them: those of the same protocol."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
-    """One artifact over all folds: `correct` of `total` clips, or the `reason` why it may not stand among the others."""
+    """One artifact over all folds: `correct` of `total` clips, or the `reason` why it stands not among the others."""
 
     results: tuple[Result, ...]
     correct: int = 0
@@ -108,7 +108,7 @@ def load_published(name: str) -> Published:
 
 
 def pool_folds(results: Sequence[Result], published: Published) -> tuple[Pooled, ...]:
-    """Results by architecture, precision, target and machine, each pooled over its folds where the protocol is the paper's.
+    """Results by network, precision, target and machine, each pooled over its folds where the protocol is kept.
 
     The protocol: real clips of the corpus, every fold once, all clips of its test actors, and no INVALID result.
 

@@ -16,11 +16,12 @@ from edge_aver.benchmarks.report_figures import (
     trade_figures,
 )
 from edge_aver.benchmarks.report_published import left_out, published_bars
+from edge_aver.benchmarks.report_text import write_csv, write_markdown
 from edge_aver.benchmarks.results import Result
 from edge_aver.errors import MissingLibraryError
 from edge_aver.files import write_text
 
-__all__ = ["render_page", "write_report"]
+__all__ = ["render_page", "write_report", "write_reports"]
 
 
 def write_report(results: Sequence[Result], path: Path, *, refused: Sequence[tuple[str, str]] = ()) -> Path:
@@ -35,8 +36,31 @@ def write_report(results: Sequence[Result], path: Path, *, refused: Sequence[tup
         ArtifactError: no results.
         MissingLibraryError: the extra `report` is not installed.
     """
-    write_text(path, render_page(content_of(results, refused)))
-    return path
+    return _write_page(content_of(results, refused), path)
+
+
+def write_reports(
+    results: Sequence[Result], path: Path, *, formats: Sequence[str], refused: Sequence[tuple[str, str]] = ()
+) -> tuple[Path, ...]:
+    """Write `results` in several formats and return what was written.
+
+    Args:
+        results: at least one.
+        path: of the HTML file; Markdown stands beside it under the same name, CSV in `<name>-csv/<table>.csv`.
+        formats: of html, md and csv, each at most once.
+        refused: files that could not be read, and why.
+
+    Raises:
+        ArtifactError: no results.
+        MissingLibraryError: HTML is wanted and the extra `report` is not installed.
+    """
+    content = content_of(results, refused)
+    writers = {
+        "html": lambda: _write_page(content, path),
+        "md": lambda: write_markdown(content, path.with_suffix(".md")),
+        "csv": lambda: write_csv(content, path.with_name(f"{path.stem}-csv")),
+    }
+    return tuple(writers[kind]() for kind in formats)
 
 
 def render_page(content: Content) -> str:
@@ -56,6 +80,11 @@ def render_page(content: Content) -> str:
     environment.filters["megabytes"] = megabytes
     style, script = (Markup(_shipped(f"report.{kind}")) for kind in ("css", "js"))
     return environment.from_string(_shipped("report.html")).render(_context(content), style=style, script=script)
+
+
+def _write_page(content: Content, path: Path) -> Path:
+    write_text(path, render_page(content))
+    return path
 
 
 def _shipped(name: str) -> str:

@@ -101,7 +101,8 @@ def memory_table(rows: Sequence[Row]) -> Table:
     return Table(
         name="memory",
         title="Size and memory",
-        caption="Parameters in millions: what is deployed, and the paper's count (backbone with its ImageNet classifier).",
+        caption="Parameters: what is deployed, and the paper's count (backbone with its ImageNet classifier)."
+        " MB are 10⁶ bytes.",
         columns=columns,
         rows=tuple((*_memory(row), *((_device_memory(row),) if on_gpu else ())) for row in rows),
     )
