@@ -108,7 +108,7 @@ def load_published(name: str) -> Published:
 
 
 def pool_folds(results: Sequence[Result], published: Published) -> tuple[Pooled, ...]:
-    """Results by network, precision, target and machine, each pooled over its folds where the protocol is kept.
+    """Results by network, precision, target, machine and corpus, each pooled over its folds where the protocol is kept.
 
     The protocol: real clips of the corpus, every fold once, all clips of its test actors, and no INVALID result.
 
@@ -116,11 +116,17 @@ def pool_folds(results: Sequence[Result], published: Published) -> tuple[Pooled,
         results: of any corpus; front ends are left out.
         published: the systems they are to stand among.
     """
-    groups: dict[tuple[str, str, str, str | None], list[Result]] = {}
+    groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
         if result.suite.front_end is None:
             machine = result.machine.gpu or result.machine.cpu
-            key = (result.spec.architecture, result.artifact.precision, result.artifact.target, machine)
+            key = (
+                result.spec.architecture,
+                result.artifact.precision,
+                result.artifact.target,
+                machine,
+                result.spec.corpus,
+            )
             groups.setdefault(key, []).append(result)
     return tuple(_pool(tuple(group), published.corpus) for group in groups.values())
 
@@ -133,10 +139,9 @@ def _pool(results: tuple[Result, ...], corpus: str) -> Pooled:
 
 
 def _reason(results: tuple[Result, ...], corpus: str) -> str:
-    """Why results are not of the paper's protocol; "" where they are."""
-    others = sorted({result.spec.corpus for result in results} - {corpus})
-    if others:
-        return f"measured on {', '.join(others)} clips, not on {corpus} itself"
+    """Why results of one corpus are not of the paper's protocol; "" where they are."""
+    if results[0].spec.corpus != corpus:
+        return f"measured on {results[0].spec.corpus} clips, not on {corpus} itself"
     folds = Counter(result.spec.fold for result in results)
     if twice := [fold for fold, count in folds.items() if count > 1]:
         return f"fold {twice[0]} was given more than once"

@@ -36,7 +36,7 @@ def _markdown(content: Content) -> Iterator[str]:
     yield "# What the artifacts cost, and how well they read emotions"
     yield from (f"\n> **{note}**" for note in content.notes)
     yield ""
-    yield from (f"- {line}" for line in (*content.invalid, *content.missing))
+    yield from (f"- {_escaped(line)}" for line in (*content.invalid, *content.missing))
     for table in _tables(content):
         yield f"\n## {table.title}\n\n{_escaped(table.caption)}\n"
         yield from _pipes(table)
