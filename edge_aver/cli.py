@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from edge_aver import __version__, screens
+from edge_aver.console import say
 from edge_aver.declarations import shipped_names
 from edge_aver.doctor import require, targets_table
 from edge_aver.errors import EdgeAverError
@@ -32,6 +33,7 @@ app = typer.Typer(
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
 _MOST_MISSING = Preprocessing().frames - 1
+_FORMATS = ("html", "md", "csv")
 _CPU_TARGETS = ("openvino-cpu", "onnxruntime-cpu")
 
 
@@ -111,6 +113,15 @@ def _split_counts(values: list[str] | None) -> list[str]:
 def _check_margin(value: float | None) -> float | None:
     if value is not None and not 0 < value < 100:
         raise typer.BadParameter(f"{value:g}; expected more than 0 and less than 100")
+    return value
+
+
+def _check_formats(value: str) -> str:
+    kinds = value.split(",")
+    if set(kinds) - set(_FORMATS) or len(set(kinds)) < len(kinds):
+        raise typer.BadParameter(
+            f"{value!r}; expected some of {', '.join(_FORMATS)}, with commas and no spaces between"
+        )
     return value
 
 
@@ -504,17 +515,31 @@ def report(
     result: Annotated[
         list[Path] | None, typer.Argument(help="Result files; the workspace's latest by default.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The HTML file to write; others stand beside it.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", callback=_check_formats, metavar="html,md,csv", help="What to write.")
+    ] = "html",
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
-    """Write results as one self-contained HTML page."""
-    require("report")
-    from edge_aver.benchmarks.report import write_report
+    """Write results as one self-contained HTML page, as Markdown, or as CSV files.
+
+    A file of the workspace that is no result, or was edited, is named and shown as INVALID; one given here is refused.
+    """
+    kinds = formats.split(",")
+    if "html" in kinds:
+        require("report")
+    from edge_aver.benchmarks.report import write_reports
     from edge_aver.benchmarks.results import latest_results, read_result
 
     place = Workspace(root=workspace)
-    results = tuple(map(read_result, result)) if result else latest_results(place.results)
-    print(write_report(results, output or place.reports / "report.html"))
+    refused: list[tuple[str, str]] = []
+    results = tuple(map(read_result, result)) if result else latest_results(place.results, refused=refused)
+    for name, why in refused:
+        say(f"{name}: refused and shown as INVALID: {why}")
+    for path in write_reports(results, output or place.reports / "report.html", formats=kinds, refused=refused):
+        print(path)
 
 
 @app.command()

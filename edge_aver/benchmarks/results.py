@@ -193,20 +193,32 @@ def read_result(path: Path) -> Result:
     return result
 
 
-def latest_results(folder: Path) -> tuple[Result, ...]:
+def latest_results(folder: Path, *, refused: list[tuple[str, str]] | None = None) -> tuple[Result, ...]:
     """The newest result of each artifact in `<folder>/<target>/*.json`, by target, architecture and precision.
 
     Suites with a front-end part measure other things: the newest of those stands beside the newest of the others.
+
+    Args:
+        folder: of results.
+        refused: takes the name of each file that is no result, and why; without it the first one is an error.
 
     Raises:
         ArtifactError: a file among them that is no result, or none at all.
     """
     newest: dict[tuple[str, str, bool], Result] = {}
     for path in sorted(folder.glob("*/*.json")):
-        result = read_result(path)
+        try:
+            result = read_result(path)
+        except ArtifactError as error:
+            if refused is None:
+                raise
+            refused.append((path.name, str(error).removeprefix(f"{path}: ")))
+            continue
         key = (result.artifact.target, result.artifact.name, result.suite.front_end is None)
         if key not in newest or newest[key].started_utc < result.started_utc:
             newest[key] = result
+    if not newest and refused:
+        raise ArtifactError(f"{folder}: holds no result that can be read; {refused[0][0]}: {refused[0][1]}")
     if not newest:
         raise ArtifactError(f"{folder}: holds no benchmark results; run edge-aver benchmark first")
     return tuple(sorted(newest.values(), key=_order))

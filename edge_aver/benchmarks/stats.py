@@ -57,7 +57,7 @@ class Percentiles:
     p99_interval: Interval | None = None
 
 
-def wilson_interval(successes: int, total: int, *, level: float) -> Interval:
+def wilson_interval(successes: float, total: int, *, level: float) -> Interval:
     """Wilson score interval of a success rate (paper, equation 5).
 
     The critical value is the exact normal quantile (1.959964 at 95 %, 2.326348 at 98 %), where the paper rounds to
@@ -65,7 +65,7 @@ def wilson_interval(successes: int, total: int, *, level: float) -> Interval:
     independent; clips of one actor are not quite, so the true uncertainty is somewhat larger.
 
     Args:
-        successes: how many of `total` succeeded.
+        successes: how many of `total` succeeded; not whole where a rounded rate is all that was published.
         total: number of trials, at least 1.
         level: confidence level, between 0 and 1 (0.95).
 
