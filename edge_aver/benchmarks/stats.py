@@ -148,7 +148,10 @@ def percentile_interval(values: Sequence[float], quantile: float, *, level: floa
     """
     count, risk = len(values), (1 - level) / 2
     low_rank, high_rank, below = 0, None, 0.0
-    for successes in range(count + 1):
+    # Beyond ten standard deviations nothing adds up.
+    reach = 10 * math.sqrt(count * quantile * (1 - quantile)) + 10
+    first, last = max(0, math.floor(count * quantile - reach)), min(count, math.ceil(count * quantile + reach))
+    for successes in range(first, last + 1):
         # P(fewer than `successes` values lie at or below the percentile), before this term is added.
         if below <= risk:
             low_rank = successes
