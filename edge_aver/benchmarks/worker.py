@@ -127,7 +127,7 @@ def _network(request: Request) -> NetworkAnswer:
         before, ticks = read_now(), cpu_time()
         latency_s = _time_queries(model, feeds, request.queries, request.min_duration_s)
         use, after, done = cpu_use(ticks, cpu_time()), read_now(), process_memory()
-        device_memory_bytes = model.device_memory_bytes
+        device_memory_bytes, compute_s = model.device_memory_bytes, model.time_compute(len(latency_s))
     run = NetworkRun(
         latency_s=latency_s,
         load_s=load_s,
@@ -138,6 +138,7 @@ def _network(request: Request) -> NetworkAnswer:
         inference_peak_bytes=done.peak_bytes if done and forgotten else None,
         cpu_use=use,
         device_memory_bytes=device_memory_bytes,
+        compute_s=compute_s,
         first_answer_s=first_answer_s,
         clips=clips,
         before=before,
