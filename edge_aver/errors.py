@@ -15,7 +15,7 @@
     ├── MeasurementError       a measurement that could not be taken
     ├── ComparisonError        predictions that cannot be read, or not be paired clip by clip
     ├── ParityError (3)        a step of the ladder that left its limits
-    ├── VerdictError (3)       a gate that found accuracy lost beyond the margin
+    ├── VerdictError (3)       a gate that found accuracy or speed lost beyond its margin
     └── UndecidedError (4)     a gate that could not decide
 
 A bug is none of these and keeps its traceback.
@@ -129,7 +129,7 @@ class ParityError(EdgeAverError):
 
 
 class VerdictError(EdgeAverError):
-    """A gate that found a loss of accuracy beyond its margin."""
+    """A gate that found a loss of accuracy or speed beyond its margin."""
 
     exit_status = 3
 

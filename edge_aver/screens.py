@@ -21,6 +21,7 @@ from edge_aver.spec import provenance_note
 if TYPE_CHECKING:
     from edge_aver.benchmarks.advice import Advice
     from edge_aver.benchmarks.results import Result
+    from edge_aver.benchmarks.speed_verdict import Ratio, SpeedVerdict
     from edge_aver.benchmarks.stats import Interval
     from edge_aver.benchmarks.verdict import Verdict
     from edge_aver.calibration.verify import Verification
@@ -178,6 +179,17 @@ def show_verdict(verdict: "Verdict", json_path: str | None) -> None:
     _write_json(asdict(verdict), json_path)
 
 
+def show_speed(verdict: "SpeedVerdict", json_path: str | None) -> None:
+    """The ratios with their intervals, or that they are not significant, and the verdict."""
+    lines = [f"A  {verdict.a}", f"B  {verdict.b}", ""]
+    for title, ratio in (("Network latency", verdict.network), ("End to end", verdict.end_to_end)):
+        lines.append(f"{title}, B over A: {_ratio(ratio)}")
+    lines += [*verdict.remarks, *(f"INVALID: {reason}" for reason in verdict.invalid), *_note(verdict.note)]
+    meaning = {"PASS": "B is no slower than that", "FAIL": "B is slower", "INCONCLUSIVE": "the interval reaches both"}
+    lines.append(f"{verdict.verdict} at a tolerance of {verdict.margin:g} %: {meaning[verdict.verdict]}")
+    _emit("\n".join(lines), asdict(verdict), json_path)
+
+
 def show_demo(outcome: "DemoOutcome") -> None:
     """The table of results and the path of the report."""
     show_results(outcome.results, None)
@@ -248,6 +260,13 @@ def _meaning(verdict: "Verdict") -> str:
         needed = f"{verdict.clips_needed:,} clips, of {actors:,} actors with {per_actor:.3g} each"
         return f"{why}about {needed}, would decide (power 80 %)"
     return "B loses less" if verdict.verdict == "PASS" else "B loses more"
+
+
+def _ratio(ratio: "Ratio | None") -> str:
+    if ratio is None:
+        return "not measured in both"
+    ends = f"95 % {ratio.interval.low:.3f} to {ratio.interval.high:.3f}, over {ratio.over}"
+    return f"{ratio.value:.3f} ({ends}), {'significant' if ratio.significant else 'not significant'}"
 
 
 def _figures(first: str, *others: str) -> Table:

@@ -9,11 +9,14 @@ from prediction_files import clip_name, write_lines, write_predictions
 from edge_aver import cli
 from edge_aver.benchmarks.machine import Machine
 from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, ConditionPredictions, Result, write_result
+from edge_aver.benchmarks.runs import NetworkRun
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.spec import ModelSpec
 
 ALL_BUT_ONE_IN_TEN = [(actor, index) for actor in range(1, 25) for index in range(0, 60, 10)]
 ONE_OF_TWELVE = [(actor, 3) for actor in range(1, 13)]
+LEVELS = (1.0, 1.002, 1.0, 1.001)
+"""Of four processes."""
 
 
 @pytest.fixture
@@ -221,11 +224,11 @@ def test_a_json_file_that_is_no_result_is_one_line(compare, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--margin", "0"), ("--margin", "0 points")),
-        (("--margin", "nan"), ("nan points",)),
+        (("--margin", "0"), ("--margin", "0; expected more")),
+        (("--margin", "nan"), ("nan; expected",)),
         (("--margin", "wide"), ("--margin", "number")),
-        (("--gate", "beauty"), ("beauty", "known: accuracy")),
-        (("--gate", "speed"), ("speed", "known: accuracy")),
+        (("--gate", "beauty"), ("beauty", "known: accuracy, speed")),
+        (("--gate", "speed", "--modality", "audio"), ("are for accuracy",)),
         (("--modality", "smell"), ("smell", "known: both, audio, visual")),
         (("--modality", "audio,visual"), ("one --modality",)),
         (("--modality", "audio", "--missing-faces", "5"), ("one --modality",)),
@@ -238,3 +241,38 @@ def test_a_wrong_option_is_a_usage_error(compare, sides, arguments, words):
 
 def test_both_sides_must_be_given(compare, sides):
     check_error(compare(sides["A"]), 2, "B")
+
+
+@pytest.mark.parametrize(
+    ("slower", "verdict", "status"), [(1.0, "PASS", 0), (1.2, "FAIL", 3), (1.05, "INCONCLUSIVE", 4)]
+)
+def test_the_speed_gate_tells_a_ratio_and_an_exit_status(compare, tmp_path, slower, verdict, status):
+    paths = [_timed(tmp_path / name, factor) for name, factor in (("a", 1.0), ("b", slower))]
+
+    code, out, error = compare(*paths, "--gate", "speed")
+
+    told = "not significant" if slower == 1.0 else "significant"
+    assert f"Network latency, B over A: {slower:.3f} (95 % " in out
+    assert f"over 4 and 4 processes), {told}\nEnd to end, B over A: not measured in both\n" in out
+    assert f"\n{verdict} at a tolerance of 5 %: " in out
+    assert (code, len(error.splitlines())) == (status, int(status != 0))
+    assert json.loads(compare(*paths, "--gate", "speed", "--json", "-")[1])["verdict"] == verdict
+
+
+def _timed(folder, factor):
+    """A result with latencies; its place."""
+    latency_s = tuple(factor * (0.1 + 0.001 * (index % 7)) for index in range(40))
+    runs = tuple(
+        NetworkRun(latency_s=tuple(level * s for s in latency_s), load_s=1.0) for level in (1, 1.002, 1, 1.001)
+    )
+    result = Result(
+        artifact=ArtifactRecord(name="aver", target="openvino-cpu", runtime="openvino", precision="int8", files={}),
+        spec=ModelSpec(architecture="sa", corpus="synthetic", fold=1, precision="int8"),
+        suite=load_suite("quick"),
+        machine=Machine(architecture="x86_64", cpu="Some", cpu_flags=(), cpus=2, system="Linux 6", python="3.11.2"),
+        tool_versions={},
+        started_utc=f"2026-11-24T03:18:00.{ord(folder.name)}Z",
+        executed_precisions={},
+        network=runs,
+    )
+    return write_result(result, folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
+from edge_aver.benchmarks.published import load_published
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.calibration.folds import fold_count, load_fold
 from edge_aver.declarations import declaration_path
@@ -114,6 +115,7 @@ def load_folds(name):
 
 
 LOADERS = {
+    "benchmarks/published": load_published,
     "benchmarks/suites": load_suite,
     "calibration/folds": load_folds,
     "export/recipes": load_recipe,

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,8 @@ __all__ = [
     "cpu_time",
     "cpu_use",
     "describe_machine",
+    "forget_peak",
+    "process_age_s",
     "process_memory",
     "tool_versions",
 ]
@@ -62,10 +65,14 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessMemory:
-    """Resident memory of this process, now and at its peak, in bytes."""
+    """Resident memory of this process, now and at its peak, in bytes.
+
+    `pss_bytes` counts pages that processes share by halves, thirds and so on; None where the kernel does not tell.
+    """
 
     resident_bytes: int
     peak_bytes: int
+    pss_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +130,30 @@ def process_memory() -> ProcessMemory | None:
 
     Read from /proc, because getrusage's peak survives exec: it would count the process that started this one.
     """
-    status = dict(line.split(":", 1) for line in _read("/proc/self/status").splitlines() if ":" in line)
+    status, shares = _table("/proc/self/status"), _table("/proc/self/smaps_rollup")
     if "VmRSS" not in status or "VmHWM" not in status:
         return None
     resident, peak = (int(status[key].split()[0]) * 1024 for key in ("VmRSS", "VmHWM"))
-    return ProcessMemory(resident_bytes=resident, peak_bytes=peak)
+    pss = int(shares["Pss"].split()[0]) * 1024 if "Pss" in shares else None
+    return ProcessMemory(resident_bytes=resident, peak_bytes=peak, pss_bytes=pss)
+
+
+def forget_peak() -> bool:
+    """Let the peak of this process count from now on; False where the kernel does not allow it."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def process_age_s() -> float | None:
+    """Seconds since this process started, to a hundredth; None where the kernel does not tell."""
+    # The second field is the command in brackets, which may hold anything.
+    words = _read("/proc/self/stat").rpartition(")")[2].split()
+    if len(words) < 20 or not hasattr(time, "CLOCK_BOOTTIME"):
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(words[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_time() -> CpuTime | None:
@@ -157,6 +183,10 @@ def _cpu() -> tuple[str, set[str]]:
     flags = values.get("flags") or values.get("features") or ""
     board = _read("/proc/device-tree/model").strip("\0")
     return values.get("model name") or board or platform.processor() or "unknown", set(flags.split())
+
+
+def _table(path: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in _read(path).splitlines() if ":" in line)
 
 
 def _gpu() -> str | None:

@@ -1,259 +1,306 @@
-"""Plots of results as SVG text that stands inside a page: colours from its style sheet, no ids that could clash."""
+"""Plots of a report as SVG that stands inside its page: every raw value counts, colours are the page's own."""
 
-import io
-import re
-import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
-from edge_aver.benchmarks.formats import milliseconds
-from edge_aver.benchmarks.summary import Summary
-from edge_aver.errors import MissingLibraryError
+from edge_aver.benchmarks.formats import milliseconds, percent
+from edge_aver.benchmarks.stats import Interval, percentile
+from edge_aver.benchmarks.svg import (
+    WIDTH,
+    Scale,
+    curve,
+    document,
+    legend,
+    line,
+    mark,
+    rectangle,
+    text,
+    text_width,
+    wrap,
+)
 
-__all__ = ["accuracy_against", "accuracy_intervals", "latency_distributions", "stage_waterfall", "style_names"]
+__all__ = ["Bar", "Point", "Series", "Stack", "distributions", "intervals", "style_of", "trade_off", "waterfall"]
 
-_WIDTH_IN = 5.0
-_STYLE_NAMES = {
-    "#010101": "ink",
-    "#020202": "muted",
-    "#030303": "line",
-    "#040404": "paper",
-    "#050501": "series-1",
-    "#050502": "series-2",
-    "#050503": "series-3",
-    "#050504": "series-4",
-    "#050505": "series-5",
-    "#050506": "series-6",
-}
-"""Colours that never reach a screen: each is replaced by the page's custom property of that name."""
-
-_INK, _MUTED, _LINE, _PAPER, *_SERIES = _STYLE_NAMES
-_MARKERS = "osD^vP"
 _PRECISIONS = ("fp32", "fp16", "int8")
-
-_SETTINGS = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "edge-aver",
-    "text.parse_math": False,
-    "font.size": 10,
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _LINE,
-    "grid.linewidth": 0.7,
-    "xtick.color": _LINE,
-    "ytick.color": _LINE,
-    "xtick.labelcolor": _MUTED,
-    "ytick.labelcolor": _INK,
-    "text.color": _INK,
-    "legend.frameon": False,
-    "legend.labelcolor": _INK,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-}
+_LEFT, _RIGHT = 34.0, WIDTH - 10
+_FAR = 3.0
+"""An axis of times ends at twice the slowest p90 where some query took more than this many times as long."""
 
 
-def style_names() -> tuple[str, ...]:
-    """Names of the custom properties that the page must define (`--ink`, `--series-1`, ...)."""
-    return tuple(_STYLE_NAMES.values())
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A rate in [0, 1] with its 95 % and 98 % intervals; `strong` names what the report is about."""
+
+    name: str
+    rate: float
+    narrow: Interval
+    wide: Interval
+    style: int
+    strong: bool = False
 
 
-def accuracy_intervals(summaries: Sequence[Summary], *, name: str, note: str | None) -> str:
-    """Accuracy of each artifact with its 95 % (thick) and 98 % (thin) Wilson interval.
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Times of one artifact in seconds, by process; series of one `panel` are drawn together."""
+
+    panel: str
+    name: str
+    style: int
+    processes: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """An accuracy in [0, 1] at a cost, both with intervals where they have any; `best` where none is better in both."""
+
+    name: str
+    label: str
+    style: int
+    hollow: bool
+    cost: float
+    cost_interval: Interval | None
+    rate: float
+    interval: Interval
+    best: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Mean seconds of each stage, in order."""
+
+    name: str
+    stages_s: dict[str, float]
+
+
+def style_of(precision: str) -> int:
+    """Colour and marker of a precision, from 0: the same in every plot, and told apart without colour."""
+    return _PRECISIONS.index(precision) if precision in _PRECISIONS else 3
+
+
+def intervals(bars: Sequence[Bar], *, name: str, note: str | None, chance: float | None = None) -> str:
+    """Rates with their 95 % (thick) and 98 % (thin) intervals, a line of words above each.
 
     Args:
-        summaries: of one corpus, each with an accuracy.
+        bars: of one corpus.
         name: prefix of the ids within the SVG; unique on the page.
         note: the sentence that must stand in the plot; None where none must.
+        chance: the rate of guessing, drawn where the axis reaches it.
     """
-    with _figure(name, height_in=1.25 + 0.42 * len(summaries), note=note) as (figure, svg):
-        axes = figure.subplots()
-        for row, summary in enumerate(summaries):
-            accuracy = summary.accuracy
-            assert accuracy is not None
-            colour, marker = _look(summary)
-            wide, narrow = accuracy.interval_98, accuracy.interval_95
-            axes.plot([100 * wide.low, 100 * wide.high], [row, row], color=colour, linewidth=1.3)
-            axes.plot([100 * narrow.low, 100 * narrow.high], [row, row], color=colour, linewidth=4.5)
-            look = {"markersize": 7, "markeredgecolor": colour, "clip_on": False}
-            axes.plot(100 * accuracy.rate, row, marker, color=_PAPER, **look)
-        _name_rows(axes, summaries)
-        _mark_chance(axes, summaries)
-        axes.set_xlabel("accuracy, % (dotted: chance)")
-    return svg()
+    scale = _percent_axis([bar.wide for bar in bars], start=6, end=WIDTH - 6)
+    parts, top = _noted(note)
+    bottom = top + 34 * len(bars) + 4
+    grid, height = _bottom_axis(scale, top, bottom, "accuracy, %; thick 95 %, thin 98 %")
+    parts += grid
+    if chance is not None and scale.low <= 100 * chance:
+        parts.append(line(scale.at(100 * chance), top, scale.at(100 * chance), bottom, "chance"))
+    for index, bar in enumerate(bars):
+        parts += _bar(bar, scale, top + 34 * index + 12)
+    told = [f"{bar.name}: {_interval(bar.rate, bar.narrow)}" for bar in bars]
+    return document(parts, height=height, name=name, description="; ".join(told))
 
 
-def latency_distributions(summaries: Sequence[Summary], *, name: str) -> str:
-    """Share of network queries answered within a time: one panel a target, one thin line a process.
+def distributions(series: Sequence[Series], *, name: str) -> str:
+    """Share of queries answered within a time: one panel a device, one thin line a process.
 
-    Every query counts: nothing is smoothed, binned or dropped.
+    Nothing is smoothed, binned or dropped: where an axis ends before the slowest query, the panel says so.
 
     Args:
-        summaries: each with network queries.
+        series: each with at least one process of at least one query; those of a panel stand together.
         name: prefix of the ids within the SVG; unique on the page.
     """
-    targets = sorted({summary.result.artifact.target for summary in summaries})
-    with _figure(name, height_in=0.5 + 2.5 * len(targets)) as (figure, svg):
-        panels = figure.subplots(len(targets), squeeze=False, sharex=True)[:, 0]
-        for axes, target in zip(panels, targets, strict=True):
-            for summary in summaries:
-                if summary.result.artifact.target == target:
-                    _draw_distribution(axes, summary)
-            axes.set_title(target, loc="left", fontsize="medium", color=_INK)
-            axes.set_ylim(0, 103)
-            axes.set_yticks((0, 50, 90, 100))
-            axes.set_ylabel("% of queries")
-            axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=3, fontsize="small", borderaxespad=0.2)
-        panels[-1].set_xlim(left=0)
-        panels[-1].set_xlabel("network latency of one clip, ms")
-    return svg()
+    parts: list[str] = []
+    y, told = 0.0, []
+    for panel, members in groupby(series, key=lambda item: item.panel):
+        group = list(members)
+        drawn, y = _panel(panel, group, y)
+        parts += drawn
+        told += [f"{panel}, {item.name}: half within {milliseconds(percentile(_all(item), 0.5))} ms" for item in group]
+    return document(parts, height=y, name=name, description="; ".join(told))
 
 
-def accuracy_against(points: Sequence[tuple[Summary, float]], *, name: str, note: str | None, label: str) -> str:
-    """Accuracy with its 95 % interval against a cost; up and to the left is better.
+def trade_off(
+    points: Sequence[Point], *, name: str, note: str | None, label: str, filled: str = "", hollow: str = ""
+) -> str:
+    """Accuracy against a cost; up and to the left is better, the line joins what nothing else beats in both.
 
     Args:
-        points: summaries of one corpus, each with an accuracy, and their cost.
+        points: of one corpus.
         name: prefix of the ids within the SVG; unique on the page.
         note: the sentence that must stand in the plot; None where none must.
-        label: of the cost's axis, with its unit.
+        label: of the axis, with its unit.
+        filled: what a filled marker means; "" where all are filled.
+        hollow: what a hollow one means.
     """
-    targets = sorted({summary.result.artifact.target for summary, _ in points})
-    with _figure(name, height_in=3.1 + 0.09 * len(points), note=note) as (figure, svg):
-        axes = figure.subplots()
-        for summary, cost in points:
-            marker = _MARKERS[targets.index(summary.result.artifact.target) % len(_MARKERS)]
-            _draw_point(axes, summary, cost, marker)
-        axes.set_xlim(0, 1.12 * max(cost for _, cost in points))
-        axes.set_xlabel(label)
-        axes.set_ylabel("accuracy, % (bar: 95 % interval)")
-        figure.legend(loc="outside lower center", ncols=2, fontsize="small")
-    return svg()
+    parts, top = _noted(note)
+    bottom = top + 190
+    across = Scale(low=0.0, high=1.08 * max(_furthest(point) for point in points), start=_LEFT, end=_RIGHT)
+    up = _percent_axis([point.interval for point in points], start=bottom, end=top + 8)
+    grid, y = _bottom_axis(across, top, bottom, label)
+    parts += [*grid, *_left_axis(up, _LEFT, _RIGHT)]
+    best = sorted((point for point in points if point.best), key=lambda point: point.cost)
+    parts.append(curve(_front(best, across, up), "front"))
+    for point in points:
+        parts += _point(point, across, up)
+    styles = dict.fromkeys((point.style, point.label) for point in points)
+    entries = [(mark(0, 0, style, f"mark s{style + 1}"), label) for style, label in styles]
+    if hollow:
+        entries += [(mark(0, 0, 1, "mark ink"), filled), (mark(0, 0, 1, "mark ink hollow"), hollow)]
+    signs, height = legend(entries, y=y + 10)
+    told = [f"{point.name}: {_interval(point.rate, point.interval)} at {point.cost:.4g}" for point in points]
+    return document([*parts, *signs], height=height - 6, name=name, description=f"{label}. {'; '.join(told)}")
 
 
-def stage_waterfall(summaries: Sequence[Summary], *, name: str) -> str:
+def waterfall(stacks: Sequence[Stack], *, name: str) -> str:
     """Mean time of each stage from file bytes to label, end on end.
 
     Args:
-        summaries: each with end-to-end queries.
+        stacks: at least one.
         name: prefix of the ids within the SVG; unique on the page.
     """
-    stages = tuple(dict.fromkeys(stage for summary in summaries for stage in summary.stages_s))
-    with _figure(name, height_in=1.35 + 0.42 * len(summaries)) as (figure, svg):
-        axes = figure.subplots()
-        for row, summary in enumerate(summaries):
-            start = 0.0
-            for stage, colour in zip(stages, _SERIES, strict=False):
-                width = 1e3 * summary.stages_s.get(stage, 0.0)
-                axes.barh(row, width, left=start, height=0.55, color=colour, edgecolor=_PAPER, linewidth=0.3)
-                start += width
-            axes.text(start, row, f" {milliseconds(start / 1e3)}", va="center", fontsize="small")
-        _name_rows(axes, summaries)
-        axes.grid(visible=False, axis="y")
-        axes.margins(x=0.12)
-        axes.set_xlim(left=0)
-        axes.set_xlabel("mean time from file bytes to label, ms")
-        handles = [axes.barh(0, 0, color=colour) for _, colour in zip(stages, _SERIES, strict=False)]
-        figure.legend(handles, stages, loc="outside upper left", ncols=len(stages), fontsize="small")
-    return svg()
+    stages = tuple(dict.fromkeys(stage for stack in stacks for stage in stack.stages_s))
+    entries = [(rectangle(-6, -5, 12, 10, f"fill s{index + 1}"), stage) for index, stage in enumerate(stages)]
+    parts, top = legend(entries, y=12)
+    longest = max(sum(stack.stages_s.values()) for stack in stacks)
+    scale = Scale(low=0.0, high=1e3 * longest, start=0, end=WIDTH - 12)
+    bottom = top + 36 * len(stacks) + 2
+    grid, height = _bottom_axis(scale, top, bottom, "mean time from file bytes to label, ms")
+    parts += grid
+    for index, stack in enumerate(stacks):
+        parts += _stack(stack, stages, scale, top + 36 * index + 12)
+    told = [
+        f"{stack.name}: {', '.join(f'{k} {milliseconds(v)}' for k, v in stack.stages_s.items())}" for stack in stacks
+    ]
+    return document(parts, height=height, name=name, description=f"In ms. {'; '.join(told)}")
 
 
-def _draw_point(axes: Any, summary: Summary, cost: float, marker: str) -> None:
-    accuracy = summary.accuracy
-    assert accuracy is not None
-    colour, _ = _look(summary)
-    interval = accuracy.interval_95
-    axes.plot([cost, cost], [100 * interval.low, 100 * interval.high], color=colour, linewidth=1.6)
-    look = {"marker": marker, "markersize": 8, "fillstyle": _fill(summary), "markerfacecoloralt": _PAPER}
-    axes.plot(cost, 100 * accuracy.rate, color=colour, linestyle="", label=_row_name(summary), **look)
+def _bar(bar: Bar, scale: Scale, y: float) -> list[str]:
+    x, style = scale.at(100 * bar.rate), f"s{bar.style + 1}"
+    value = _interval(bar.rate, bar.narrow)
+    room = int((WIDTH - text_width(value) - 4) / text_width("x"))
+    name = bar.name if len(bar.name) <= room else f"{bar.name[: room - 1]}…"
+    return [
+        text(0, y, name, style="strong" if bar.strong else ""),
+        text(WIDTH, y, value, style="muted", anchor="end"),
+        line(scale.at(100 * bar.wide.low), y + 10, scale.at(100 * bar.wide.high), y + 10, style, width=1.3),
+        line(scale.at(100 * bar.narrow.low), y + 10, scale.at(100 * bar.narrow.high), y + 10, style, width=4.5),
+        mark(x, y + 10, bar.style, f"mark {style} hollow", title=f"{bar.name}: {value}"),
+    ]
 
 
-def _draw_distribution(axes: Any, summary: Summary) -> None:
-    colour, _ = _look(summary)
-    runs = [[1e3 * value for value in run.latency_s] for run in summary.result.network if run.latency_s]
-    for values in runs:
-        axes.step(*_steps(values), where="post", color=colour, linewidth=0.7, alpha=0.55)
-    pooled = [value for values in runs for value in values]
-    axes.step(*_steps(pooled), where="post", color=colour, linewidth=2.2, label=summary.name, linestyle=_line(summary))
+def _panel(panel: str, group: Sequence[Series], y: float) -> tuple[list[str], float]:
+    entries = [(line(-7, 0, 7, 0, f"s{item.style + 1}", width=2.2), item.name) for item in group]
+    signs, top = legend(entries, y=y + 32)
+    bottom = top + 140
+    end_s, beyond = _end_of(group)
+    across = Scale(low=0.0, high=1e3 * end_s, start=_LEFT, end=_RIGHT)
+    up = Scale(low=0.0, high=100.0, start=bottom, end=top)
+    label = "network latency of one clip, ms" + (f" ({beyond})" if beyond else "")
+    grid, height = _bottom_axis(across, top, bottom, label)
+    parts = [text(0, y + 13, panel, style="strong"), *signs, *grid]
+    parts += _left_axis(up, _LEFT, _RIGHT, ticks=(0, 50, 90, 100), unit=" %")
+    for item in group:
+        for values in item.processes if len(item.processes) > 1 else ():
+            parts.append(curve(_steps(values, across, up), f"s{item.style + 1} thin", width=0.7))
+        parts.append(curve(_steps(_all(item), across, up), f"s{item.style + 1}", width=2))
+    return parts, height + 8
 
 
-def _steps(values: Sequence[float]) -> tuple[list[float], list[float]]:
-    """The empirical distribution: sorted values, and the percentage at or below each."""
-    ordered = sorted(values)
-    return [ordered[0], *ordered], [100 * rank / len(ordered) for rank in range(len(ordered) + 1)]
+def _end_of(group: Sequence[Series]) -> tuple[float, str]:
+    """Where the axis of times ends, and what lies beyond."""
+    values = [value for item in group for value in _all(item)]
+    slowest, usual = max(values), max(percentile(_all(item), 0.9) for item in group)
+    if slowest <= _FAR * usual:
+        return 1.04 * slowest, ""
+    beyond = sum(value > 2 * usual for value in values)
+    return 2 * usual, f"{beyond} slower, up to {milliseconds(slowest)}"
 
 
-def _line(summary: Summary) -> str:
-    return {"ca": ":", "id": "--"}.get(summary.result.spec.architecture, "-")
+def _steps(values: Sequence[float], across: Scale, up: Scale) -> list[tuple[float, float]]:
+    """The empirical distribution: at each value it rises by one query's share."""
+    points: list[tuple[float, float]] = []
+    last = up.at(0.0)
+    for rank, value in enumerate(sorted(values), start=1):
+        x, y = across.at(1e3 * value), up.at(100 * rank / len(values))
+        if 1e3 * value > across.high:
+            return [*points, (x, last)]
+        points += [(x, last), (x, y)]
+        last = y
+    return points
 
 
-def _fill(summary: Summary) -> str:
-    return {"ca": "none", "id": "left"}.get(summary.result.spec.architecture, "full")
+def _all(item: Series) -> list[float]:
+    return [value for values in item.processes for value in values]
 
 
-def _look(summary: Summary) -> tuple[str, str]:
-    """Colour and marker of a precision: the same in every plot, and told apart without colour."""
-    precision = summary.result.artifact.precision
-    known = _PRECISIONS.index(precision) if precision in _PRECISIONS else 3
-    return _SERIES[known], _MARKERS[known]
+def _point(point: Point, across: Scale, up: Scale) -> list[str]:
+    x, y, style = across.at(point.cost), up.at(100 * point.rate), f"s{point.style + 1}"
+    parts = [line(x, up.at(100 * point.interval.low), x, up.at(100 * point.interval.high), style, width=1.4)]
+    if point.cost_interval is not None:
+        low, high = point.cost_interval.low, point.cost_interval.high
+        parts.append(line(across.at(low), y, across.at(high), y, style, width=1.4))
+    told = f"{point.name}: {_interval(point.rate, point.interval)} at {point.cost:.4g}"
+    return [*parts, mark(x, y, point.style, f"mark {style}{' hollow' if point.hollow else ''}", title=told)]
 
 
-def _row_name(summary: Summary) -> str:
-    return f"{summary.name}, {summary.result.artifact.target}"
+def _front(best: Sequence[Point], across: Scale, up: Scale) -> list[tuple[float, float]]:
+    """Steps: until the next one is reached, the one before it is the best."""
+    path: list[tuple[float, float]] = []
+    for point in best:
+        x, y = across.at(point.cost), up.at(100 * point.rate)
+        path += [(x, path[-1][1] if path else y), (x, y)]
+    return [*path, (across.end, path[-1][1])] if path else [(across.start, up.start)]
 
 
-def _name_rows(axes: Any, summaries: Sequence[Summary]) -> None:
-    axes.set_yticks(range(len(summaries)), [f"{item.name}\n{item.result.artifact.target}" for item in summaries])
-    axes.set_ylim(len(summaries) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+def _furthest(point: Point) -> float:
+    return max(point.cost, point.cost_interval.high if point.cost_interval else 0.0)
 
 
-def _mark_chance(axes: Any, summaries: Sequence[Summary]) -> None:
-    chance = 100 / len(summaries[0].result.spec.labels)
-    axes.axvline(chance, color=_MUTED, linewidth=1, linestyle=":")
-    axes.set_xlim(0, 100)
-    axes.grid(visible=False, axis="y")
+def _stack(stack: Stack, stages: Sequence[str], scale: Scale, y: float) -> list[str]:
+    total_s = sum(stack.stages_s.values())
+    parts = [text(0, y, stack.name), text(WIDTH, y, f"{milliseconds(total_s)} ms", style="muted", anchor="end")]
+    start = 0.0
+    for index, stage in enumerate(stages):
+        end = start + 1e3 * stack.stages_s.get(stage, 0.0)
+        told = f"{stage}: {milliseconds((end - start) / 1e3)} ms"
+        wide = scale.at(end) - scale.at(start)
+        parts.append(rectangle(scale.at(start), y + 5, wide, 14, f"fill s{index + 1}", title=told))
+        start = end
+    return parts
 
 
-@contextmanager
-def _figure(name: str, *, height_in: float, note: str | None = None) -> Iterator[tuple[Any, Callable[[], str]]]:
-    """Give an empty figure, and what returns its SVG once the block has drawn on it."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingLibraryError("matplotlib", "report", "A report") from error
-    text: list[str] = []
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        # The browser draws the text with its own fonts; matplotlib only measures it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure = Figure(
-            figsize=(_WIDTH_IN, height_in + (0.2 * (1 + len(note) // 72) if note else 0)), layout="constrained"
-        )
-        yield figure, lambda: text[0]
-        if note:
-            figure.suptitle(textwrap.fill(note, 72), fontsize="small", color=_MUTED, x=0.01, ha="left", style="italic")
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-        text.append(_for_page(file.getvalue(), name))
+def _percent_axis(ends: Sequence[Interval], *, start: float, end: float) -> Scale:
+    """From the ten below the lowest end to the ten above the highest, in percent."""
+    low = 10 * (100 * min(item.low for item in ends) // 10)
+    high = -10 * (-100 * max(item.high for item in ends) // 10)
+    return Scale(low=max(0.0, low), high=min(100.0, max(high, low + 10)), start=start, end=end)
 
 
-def _for_page(svg: str, name: str) -> str:
-    """An SVG document as an element of a page: named by the figure around it, scaled to its width."""
-    svg = svg[svg.index("<svg") :]
-    # Its style element would reach the whole page.
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' (xmlns|xmlns:xlink|version)="[^"]*"', "", svg)
-    svg = re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
-    svg = re.sub(r" font-family: [^;\"]*;", "", svg)
-    for colour, style in _STYLE_NAMES.items():
-        svg = svg.replace(colour, f"var(--{style})")
-    return svg.replace("<svg ", f'<svg role="img" aria-labelledby="{name}-caption" ', 1)
+def _bottom_axis(scale: Scale, top: float, bottom: float, label: str) -> tuple[list[str], float]:
+    parts: list[str] = []
+    for tick in scale.ticks():
+        x = scale.at(tick)
+        anchor = "start" if x < 4 else "end" if x > WIDTH - 8 else "middle"
+        parts += [line(x, top, x, bottom, "grid"), text(x, bottom + 14, f"{tick:g}", style="muted", anchor=anchor)]
+    return [*parts, text(WIDTH, bottom + 29, label, style="muted", anchor="end")], bottom + 35
+
+
+def _left_axis(
+    scale: Scale, left: float, right: float, *, ticks: Sequence[float] | None = None, unit: str = ""
+) -> list[str]:
+    parts: list[str] = []
+    for tick in scale.ticks() if ticks is None else ticks:
+        y = scale.at(tick)
+        parts += [
+            line(left, y, right, y, "grid"),
+            text(left - 4, y + 4, f"{tick:g}{unit}", style="muted", anchor="end"),
+        ]
+    return parts
+
+
+def _noted(note: str | None) -> tuple[list[str], float]:
+    return wrap(note, y=11, style="muted") if note else ([], 0.0)
+
+
+def _interval(rate: float, ends: Interval) -> str:
+    return f"{percent(rate)} % ({percent(ends.low)} to {percent(ends.high)})"

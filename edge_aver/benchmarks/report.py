@@ -1,187 +1,150 @@
-"""Results as one HTML page that needs nothing else: no request leaves it, no script runs in it."""
+"""Results as one HTML page that needs nothing else: no request leaves it, and it reads without its script too."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_aver import __version__
-from edge_aver.benchmarks import plots
-from edge_aver.benchmarks.advice import advise_results
-from edge_aver.benchmarks.conditions import BOTH, told
-from edge_aver.benchmarks.costs import costs_of
-from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent, points
+from edge_aver.benchmarks.formats import megabytes
+from edge_aver.benchmarks.report_accuracy import MOODS
+from edge_aver.benchmarks.report_content import Content, content_of
+from edge_aver.benchmarks.report_figures import (
+    accuracy_figures,
+    end_to_end_figures,
+    latency_figures,
+    published_figure,
+    trade_figures,
+)
+from edge_aver.benchmarks.report_published import left_out, published_bars
+from edge_aver.benchmarks.report_text import write_csv, write_markdown
 from edge_aver.benchmarks.results import Result
-from edge_aver.benchmarks.stats import minimum_queries
-from edge_aver.benchmarks.summary import Summary, condition_names, provenance_notes, summarize
-from edge_aver.errors import ArtifactError, MissingLibraryError
+from edge_aver.errors import MissingLibraryError
 from edge_aver.files import write_text
 
-__all__ = ["write_report"]
+__all__ = ["render_page", "write_report", "write_reports"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Figure:
-    """A plot on the page; `name` is unique on it and the prefix of every id within."""
-
-    name: str
-    caption: str
-    svg: Any
-
-
-def write_report(results: Sequence[Result], path: Path) -> Path:
+def write_report(results: Sequence[Result], path: Path, *, refused: Sequence[tuple[str, str]] = ()) -> Path:
     """Write `results` as one self-contained HTML file, atomically, and return its path.
 
     Args:
         results: at least one.
         path: of the `.html` file.
+        refused: files that could not be read, and why; shown on top.
 
     Raises:
         ArtifactError: no results.
         MissingLibraryError: the extra `report` is not installed.
     """
-    if not results:
-        raise ArtifactError("no results to report; run edge-aver benchmark first")
+    return _write_page(content_of(results, refused), path)
+
+
+def write_reports(
+    results: Sequence[Result], path: Path, *, formats: Sequence[str], refused: Sequence[tuple[str, str]] = ()
+) -> tuple[Path, ...]:
+    """Write `results` in several formats and return what was written.
+
+    Args:
+        results: at least one.
+        path: of the HTML file; Markdown stands beside it under the same name, CSV in `<name>-csv/<table>.csv`.
+        formats: of html, md and csv, each at most once.
+        refused: files that could not be read, and why.
+
+    Raises:
+        ArtifactError: no results.
+        MissingLibraryError: HTML is wanted and the extra `report` is not installed.
+    """
+    content = content_of(results, refused)
+    writers = {
+        "html": lambda: _write_page(content, path),
+        "md": lambda: write_markdown(content, path.with_suffix(".md")),
+        "csv": lambda: write_csv(content, path.with_name(f"{path.stem}-csv")),
+    }
+    return tuple(writers[kind]() for kind in formats)
+
+
+def render_page(content: Content) -> str:
+    """The page, as HTML.
+
+    Raises:
+        MissingLibraryError: the extra `report` is not installed.
+    """
     try:
         import jinja2
+        from markupsafe import Markup
     except ImportError as error:
         raise MissingLibraryError("jinja2", "report", "A report") from error
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(_FILTERS)
-    template = environment.from_string((Path(__file__).parent / "report.html").read_text(encoding="utf-8"))
-    write_text(path, template.render(_context([summarize(result) for result in results])))
+    environment.filters["megabytes"] = megabytes
+    style, script = (Markup(_shipped(f"report.{kind}")) for kind in ("css", "js"))
+    return environment.from_string(_shipped("report.html")).render(_context(content), style=style, script=script)
+
+
+def _write_page(content: Content, path: Path) -> Path:
+    write_text(path, render_page(content))
     return path
 
 
-def _context(everything: Sequence[Summary]) -> dict[str, Any]:
-    items = [item for item in everything if item.front_end is None]
-    results = [item.result for item in everything]
+def _shipped(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
+
+
+def _context(content: Content) -> dict[str, Any]:
+    results = [row.summary.result for row in content.everything]
     days = sorted({result.started_utc[:16].replace("T", " ") for result in results})
     return {
-        "items": items,
-        "fronts": [item for item in everything if item.front_end is not None],
-        "everything": everything,
+        **vars(content),
+        "items": [row.summary for row in content.rows],
+        "provenance": content.everything,
         "suites": sorted({result.suite.name for result in results}),
+        "machines": sorted({result.machine.gpu or result.machine.cpu for result in results}),
         "measured": days if len(days) < 2 else (days[0], days[-1]),
-        "notes": provenance_notes(results),
-        "invalid_count": sum(bool(item.invalid) for item in everything),
-        "remarks": list(_remarks(everything)),
-        "conditions": condition_names(items) if set(condition_names(items)) - {BOTH} else (),
-        "advice": advise_results(results),
-        "costs": costs_of([item.result for item in items]),
-        "stages": tuple(dict.fromkeys(stage for item in items for stage in item.stages_s)),
-        "figures": _figures(items),
-        "p90_queries": minimum_queries(0.9),
-        "p99_queries": minimum_queries(0.99),
+        "invalid_count": sum(bool(row.summary.invalid) for row in content.everything),
+        "tables": {name: content.tables.get(name) for name in _TABLES},
+        "not_among": left_out(content.pooled),
+        "sections": _sections(content),
+        "figures": _figures(content),
+        "moods": MOODS,
         "version": __version__,
     }
 
 
-def _remarks(items: Iterable[Summary]) -> Iterable[str]:
-    for item in items:
-        where = f"{item.name}, {item.result.artifact.target}"
-        yield from (f"INVALID, {where}: {reason}" for reason in item.invalid)
-        yield from (f"Not measured, {where}: {reason}" for reason in item.missing)
-
-
-def _figures(items: Sequence[Summary]) -> dict[str, list[_Figure]]:
-    """The plots by section; accuracies of two corpora never share one."""
-    timed = [item for item in items if item.network_s.count]
-    whole = [item for item in items if item.stages_s]
-    figures: dict[str, list[_Figure]] = {"accuracy": [], "latency": [], "trade": [], "end_to_end": []}
-    judged = sorted((item for item in items if item.accuracy), key=lambda item: item.result.spec.corpus)
-    for corpus, group in groupby(judged, key=lambda item: item.result.spec.corpus):
-        members = list(group)
-        figures["accuracy"].append(_intervals(members, corpus, f"accuracy-{len(figures['accuracy'])}"))
-        for axis in _AXES:
-            if costly := [item for item in members if axis.of(item) is not None]:
-                figures["trade"].append(_trade(costly, corpus, axis, f"trade-{len(figures['trade'])}"))
-    if timed:
-        svg = plots.latency_distributions(timed, name="latency-0")
-        caption = "Share of queries answered within a time: all queries (thick), each process (thin)."
-        figures["latency"].append(_figure("latency-0", caption, svg))
-    if whole:
-        svg = plots.stage_waterfall(whole, name="stages-0")
-        figures["end_to_end"].append(_figure("stages-0", "Where the time goes, from file bytes to label.", svg))
-    return figures
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Axis:
-    """A cost that accuracy is drawn against."""
-
-    caption: str
-    label: str
-    of: Callable[[Summary], float | None]
-
-
-_AXES = (
-    _Axis(
-        caption="Accuracy against median network latency",
-        label="network latency p50, ms",
-        of=lambda item: None if item.network_s.p50 is None else 1e3 * item.network_s.p50,
-    ),
-    _Axis(
-        caption="Accuracy against the size of the artifact's files",
-        label="size, MB",
-        of=lambda item: item.result.artifact.size_bytes / 1e6,
-    ),
+_TABLES = (
+    *("glance", "accuracy", "emotions", "conditions", "against-fp32", "published"),
+    *("latency", "end-to-end", "memory", "parity"),
 )
 
 
-def _intervals(items: Sequence[Summary], corpus: str, name: str) -> _Figure:
-    svg = plots.accuracy_intervals(items, name=name, note=items[0].result.spec.note)
-    return _figure(
-        name, f"Accuracy on unseen actors of corpus {corpus}, with its 95 % (thick) and 98 % (thin) interval.", svg
+def _sections(content: Content) -> list[tuple[str, str]]:
+    """Id and title of each section on the page, in order."""
+    networks = bool(content.rows)
+    known = (
+        ("ship", "What to ship", bool(content.heads)),
+        ("glance", "At a glance", networks),
+        ("accuracy", "Accuracy", networks),
+        ("missing", "Missing modality", "conditions" in content.tables),
+        ("paired", "Against fp32", "against-fp32" in content.tables),
+        ("published", "Among published systems", networks),
+        ("latency", "Network latency", networks),
+        ("trade", "Accuracy against cost", networks),
+        ("end-to-end", "End to end", networks),
+        ("memory", "Size and memory", networks),
+        ("parity", "Parity", networks),
+        ("front-end", "Front end", bool(content.fronts)),
+        ("provenance", "Provenance", True),
+        ("method", "Method", True),
     )
+    return [(name, title) for name, title, there in known if there]
 
 
-def _trade(items: Sequence[Summary], corpus: str, axis: _Axis, name: str) -> _Figure:
-    points = [(item, cost) for item in items if (cost := axis.of(item)) is not None]
-    svg = plots.accuracy_against(points, name=name, note=items[0].result.spec.note, label=axis.label)
-    return _figure(name, f"{axis.caption}, corpus {corpus}.", svg)
-
-
-def _figure(name: str, caption: str, svg: str) -> _Figure:
-    from markupsafe import Markup
-
-    # matplotlib escapes every text it draws.
-    return _Figure(name=name, caption=caption, svg=Markup(svg))
-
-
-def _value(value: object) -> str:
-    """A recorded figure with four significant digits; a dash where there is none."""
-    return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else "–"
-
-
-def _percentage(rate: object) -> str:
-    return percent(float(rate)) if isinstance(rate, int | float) else "–"
-
-
-def _limits(limits: object) -> str:
-    """Limits as the ladder records them: `max_...` and `min_...` by the name of what they bound."""
-    if not isinstance(limits, Mapping) or not limits:
-        return "none"
-    return ", ".join(f"{_bound(str(name))} {value}" for name, value in limits.items())
-
-
-def _bound(name: str) -> str:
-    kind, _, figure = name.partition("_")
-    known = {"abs_diff": "difference", "sqnr_db": "SQNR", "top1_agreement": "agreement"}
-    return f"{known.get(figure, figure)} {'≤' if kind == 'max' else '≥'}" if kind in ("max", "min") else name
-
-
-_FILTERS: dict[str, Callable[[Any], str]] = {
-    "percent": percent,
-    "points": points,
-    "told": told,
-    "milliseconds": milliseconds,
-    "megabytes": megabytes,
-    "millions": millions,
-    "figure": _value,
-    "percentage": _percentage,
-    "limits": _limits,
-}
+def _figures(content: Content) -> dict[str, Any]:
+    bars = published_bars(content.published, content.pooled)
+    return {
+        "accuracy": accuracy_figures(content.rows),
+        "published": published_figure(bars, assumption=content.published.assumption),
+        "latency": latency_figures(content.rows),
+        "trade": trade_figures(content.rows),
+        "end_to_end": end_to_end_figures(content.rows),
+    }

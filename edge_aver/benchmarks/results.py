@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from edge_aver.benchmarks.conditions import BOTH, check_condition
 from edge_aver.benchmarks.front_end_results import EndToEndQuery, FrontEndMeasurements
-from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
+from edge_aver.benchmarks.machine import Machine
+from edge_aver.benchmarks.runs import NetworkRun, OverheadRun, ThroughputRun, ToolRun
 from edge_aver.benchmarks.sensors import SensorLog
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.bundle import FileEntry
@@ -19,6 +20,7 @@ from edge_aver.files import json_text, sha256_bytes, write_text
 from edge_aver.spec import ModelSpec
 
 __all__ = [
+    "SCHEMA_VERSION",
     "ArtifactRecord",
     "ClipPrediction",
     "ConditionPredictions",
@@ -33,7 +35,13 @@ __all__ = [
     "write_result",
 ]
 
-_SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READS = (1, 2)
+"""2 added readings around the queries, finer memory, throughput, overhead, and the spans of sensor logs."""
+
+_LATER = ("conditions", "throughput", "overhead", "tools")
+"""Fields that a file leaves out where nothing was measured: earlier files have none of them."""
+
 _DIGEST = "sha256"
 
 
@@ -51,28 +59,6 @@ class ArtifactRecord:
     def size_bytes(self) -> int:
         """Bytes of all files."""
         return sum(entry.bytes for entry in self.files.values())
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkRun:
-    """One process that loaded the artifact and asked it one prepared clip at a time.
-
-    Attributes:
-        latency_s: of each query after the warm-up, in order; tensors in, logits out.
-        load_s: from the path to a network that is ready.
-        before_load, after_load, after_queries: memory of the process, the clips it holds included; None where the
-            kernel does not tell.
-        cpu_use: what else used the processors during the queries; None where the kernel does not tell.
-        device_memory_bytes: that the network holds on a GPU after the queries; None where it runs on the CPU.
-    """
-
-    latency_s: tuple[float, ...]
-    load_s: float
-    before_load: ProcessMemory | None = None
-    after_load: ProcessMemory | None = None
-    after_queries: ProcessMemory | None = None
-    cpu_use: CpuUse | None = None
-    device_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +106,9 @@ class Measurements:
         threads: CPU threads asked for; None: the runtime's own choice.
         executed_precisions: layers by the precision the runtime executed; {} where it does not tell.
         network: one entry for each process.
+        throughput: likewise, of processes that had all clips at once.
+        overhead: likewise, of those that asked through edge-aver and through a bare loop by turns.
+        tools: of the runtime's own benchmark program on the same file.
         predictions: one for each test clip of the fold, with both modalities.
         conditions: the same clips with something missing; left out of the file where nothing was.
         end_to_end: one for each media file.
@@ -136,6 +125,9 @@ class Measurements:
     threads: int | None = None
     executed_precisions: dict[str, int]
     network: tuple[NetworkRun, ...] = ()
+    throughput: tuple[ThroughputRun, ...] = ()
+    overhead: tuple[OverheadRun, ...] = ()
+    tools: tuple[ToolRun, ...] = ()
     predictions: tuple[ClipPrediction, ...] = ()
     conditions: tuple[ConditionPredictions, ...] = ()
     end_to_end: tuple[EndToEndQuery, ...] = ()
@@ -146,10 +138,14 @@ class Measurements:
 
 @dataclass(frozen=True, kw_only=True)
 class Result(Measurements):
-    """Measurements with the network's `spec` and its parity ladder, as the export recorded them."""
+    """Measurements with the network's `spec` and its parity ladder, as the export recorded them.
+
+    `schema_version` is that of the file it was read from, the newest for one that was just measured.
+    """
 
     spec: ModelSpec
     parity: tuple[Mapping[str, Any], ...] = ()
+    schema_version: int = SCHEMA_VERSION
 
     @property
     def predictions_by_condition(self) -> dict[str, tuple[ClipPrediction, ...]]:
@@ -172,11 +168,10 @@ def write_result(result: Result, folder: Path) -> Path:
 
 def document(result: Result) -> dict[str, Any]:
     """`result` as its file holds it: schema version and SHA-256 included, optional fields without a value left out."""
-    table = {"schema_version": _SCHEMA_VERSION, **without_none(asdict(result))}
+    table: dict[str, Any] = without_none(asdict(result))
     # The spec and the ladder are others' formats: they travel as they are.
     table |= {"spec": asdict(result.spec), "parity": [dict(step) for step in result.parity]}
-    if not result.conditions:
-        del table["conditions"]
+    table = {key: value for key, value in table.items() if value or key not in _LATER}
     return table | {_DIGEST: _digest(table)}
 
 
@@ -198,20 +193,32 @@ def read_result(path: Path) -> Result:
     return result
 
 
-def latest_results(folder: Path) -> tuple[Result, ...]:
+def latest_results(folder: Path, *, refused: list[tuple[str, str]] | None = None) -> tuple[Result, ...]:
     """The newest result of each artifact in `<folder>/<target>/*.json`, by target, architecture and precision.
 
     Suites with a front-end part measure other things: the newest of those stands beside the newest of the others.
+
+    Args:
+        folder: of results.
+        refused: takes the name of each file that is no result, and why; without it the first one is an error.
 
     Raises:
         ArtifactError: a file among them that is no result, or none at all.
     """
     newest: dict[tuple[str, str, bool], Result] = {}
     for path in sorted(folder.glob("*/*.json")):
-        result = read_result(path)
+        try:
+            result = read_result(path)
+        except ArtifactError as error:
+            if refused is None:
+                raise
+            refused.append((path.name, str(error).removeprefix(f"{path}: ")))
+            continue
         key = (result.artifact.target, result.artifact.name, result.suite.front_end is None)
         if key not in newest or newest[key].started_utc < result.started_utc:
             newest[key] = result
+    if not newest and refused:
+        raise ArtifactError(f"{folder}: holds no result that can be read; {refused[0][0]}: {refused[0][1]}")
     if not newest:
         raise ArtifactError(f"{folder}: holds no benchmark results; run edge-aver benchmark first")
     return tuple(sorted(newest.values(), key=_order))
@@ -227,18 +234,23 @@ def _order(result: Result) -> tuple[str, str, int, str]:
 
 
 def _parse(table: dict[str, Any], *, where: str) -> Result:
-    if table.get("schema_version") != _SCHEMA_VERSION:
-        raise ValueError(f"schema_version {table.get('schema_version')!r}, this edge-aver reads {_SCHEMA_VERSION}")
+    version = table.get("schema_version")
+    if version not in _READS:
+        raise ValueError(f"schema_version {version!r}, this edge-aver reads {', '.join(map(str, _READS))}")
     values = {key: value for key, value in table.items() if key not in ("schema_version", _DIGEST, "spec", "parity")}
     spec = ModelSpec.from_dict(table["spec"])
     measured = parse(Measurements, values, where=where)
     _check(measured, spec.labels)
-    return Result(spec=spec, parity=tuple(dict(step) for step in table["parity"]), **vars(measured))
+    parity = tuple(dict(step) for step in table["parity"])
+    return Result(spec=spec, parity=parity, schema_version=version, **vars(measured))
 
 
 def _check(measured: Measurements, labels: tuple[str, ...]) -> None:
-    times = [value for run in measured.network for value in run.latency_s]
+    times = [value for run in measured.network for value in (*run.latency_s, *run.compute_s)]
     times += [query.total_s for query in measured.end_to_end]
+    times += [run.wall_s for run in measured.throughput]
+    times += [value for pair in measured.overhead for value in (*pair.ours_s, *pair.other_s)]
+    times += [value for run in measured.tools for value in run.latency_s]
     if measured.front_end is not None:
         times += _front_end_times(measured.front_end)
     if any(not (0 < value < math.inf) for value in times):
@@ -249,7 +261,8 @@ def _check(measured: Measurements, labels: tuple[str, ...]) -> None:
     if unknown := sorted(said - set(labels)):
         raise ValueError(f"{unknown[0]!r} is no label of the network")
     front_end = measured.front_end is not None and bool(times)
-    if not (measured.network or predictions or measured.end_to_end or front_end or measured.gaps):
+    others = (measured.throughput, measured.overhead, measured.tools)
+    if not (measured.network or predictions or measured.end_to_end or front_end or any(others) or measured.gaps):
         raise ValueError("an empty run")
 
 

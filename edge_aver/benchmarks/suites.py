@@ -6,7 +6,7 @@ from pathlib import Path
 from edge_aver import declarations
 from edge_aver.errors import DeclarationError
 
-__all__ = ["FrontEndLimits", "FrontEndPart", "Suite", "load_suite", "suite_names"]
+__all__ = ["FrontEndLimits", "FrontEndPart", "OfflinePart", "OverheadPart", "Suite", "load_suite", "suite_names"]
 
 _FOLDER = "benchmarks/suites"
 
@@ -70,6 +70,36 @@ class FrontEndPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfflinePart:
+    """How a suite measures throughput with all clips at hand: each batch with each number of callers.
+
+    Attributes:
+        batches: clips of one query.
+        callers: threads that ask at the same time.
+        min_duration_s: seconds that each combination takes, at least.
+    """
+
+    batches: tuple[int, ...]
+    callers: tuple[int, ...]
+    min_duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverheadPart:
+    """How a suite measures what edge-aver adds to its runtime library.
+
+    Attributes:
+        processes: of a bare loop and edge-aver by turns, and of the library's own benchmark program.
+        rounds: of each process, and queries of the program, at least.
+        max_over_other: our median latency over that of the bare loop, and over the program's.
+    """
+
+    processes: int
+    rounds: int
+    max_over_other: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Suite:
     """What a benchmark runs for each artifact.
 
@@ -80,10 +110,13 @@ class Suite:
         processes: fresh processes they are divided over: the unit of repetition.
         warmup_queries: queries of each process before the first that counts.
         end_to_end_clips: media files brought from bytes to label, after one that warms up; with a front-end part, at
-            most.
+            most; without, 0 leaves them out.
         timeout_s: a worker process that takes longer is killed and its case failed.
         seed: of the order of cases and of the choice of clips.
         front_end: what is measured instead of network and accuracy, which such a suite leaves out; None in the others.
+        accuracy: whether every test clip is labelled.
+        offline: how throughput is measured; None leaves it out.
+        overhead: how our overhead is measured; None leaves it out.
     """
 
     name: str
@@ -95,16 +128,25 @@ class Suite:
     timeout_s: float
     seed: int
     front_end: FrontEndPart | None = None
+    accuracy: bool = True
+    offline: OfflinePart | None = None
+    overhead: OverheadPart | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         part = self.front_end
-        counts: list[float] = [self.end_to_end_clips, self.timeout_s]
-        counts += [self.network_queries, self.processes] if part is None else [part.rounds]
-        others = [self.min_duration_s, self.warmup_queries]
+        counts: list[float] = [self.timeout_s]
+        counts += [self.network_queries, self.processes] if part is None else [part.rounds, self.end_to_end_clips]
+        others = [self.min_duration_s, self.warmup_queries, self.end_to_end_clips]
         others += [] if part is None else [part.fresh_runs, part.prepare_clips, part.prepare_rounds]
+        if self.offline is not None:
+            counts += [*self.offline.batches, *self.offline.callers, self.offline.min_duration_s]
+        if self.overhead is not None:
+            counts += [self.overhead.processes, self.overhead.rounds, self.overhead.max_over_other]
         if min(counts) <= 0 or min(others) < 0:
             raise DeclarationError(f"suite {self.name}: counts and times must be positive")
+        if part is not None and (self.offline or self.overhead):
+            raise DeclarationError(f"suite {self.name}: with a front_end part, offline and overhead belong elsewhere")
         if part is not None and max(self.network_queries, self.processes) > 0:
             raise DeclarationError(f"suite {self.name}: with a front_end part, network queries belong in another suite")
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from edge_aver.benchmarks.advice import advise_results
 from edge_aver.benchmarks.condition_tables import print_conditions
+from edge_aver.benchmarks.detail import detail_lines
 from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, milliseconds, percent
 from edge_aver.benchmarks.front_end_tables import print_front_end
 from edge_aver.benchmarks.results import Result
@@ -105,6 +106,8 @@ def _remarks(summaries: Sequence[Summary]) -> list[Text]:
         lines.append(_reading(summaries))
     for summary in summaries:
         where = f"{summary.name} on {summary.result.artifact.target}"
+        if summary.front_end is None:
+            lines += [Text(where, style="bold"), *(Text(f"  {line}") for line in detail_lines(summary))]
         lines += [Text(f"INVALID, {where}: {reason}") for reason in summary.invalid]
         lines += [Text(f"Not measured, {where}: {reason}") for reason in summary.missing]
         if summary.result.sensors is not None:

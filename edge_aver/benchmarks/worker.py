@@ -7,15 +7,15 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_aver import runtime
 from edge_aver.benchmarks.clips import media_missing, test_clips
 from edge_aver.benchmarks.conditions import BOTH, mask
+from edge_aver.benchmarks.feeds import Feed, feeds_of
 from edge_aver.benchmarks.front_end import (
     AgreementAnswer,
     RoundAnswer,
@@ -25,27 +25,28 @@ from edge_aver.benchmarks.front_end import (
 )
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer, run_fresh, scale_prepare
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
-from edge_aver.benchmarks.machine import cpu_time, cpu_use, process_memory
-from edge_aver.benchmarks.request import GOLDEN, Request
+from edge_aver.benchmarks.machine import (
+    ProcessMemory,
+    cpu_time,
+    cpu_use,
+    forget_peak,
+    process_age_s,
+    process_memory,
+)
+from edge_aver.benchmarks.offline import ThroughputAnswer, measure_throughput
+from edge_aver.benchmarks.overhead import OverheadAnswer, ToolAnswer, measure_overhead, measure_with_tool
+from edge_aver.benchmarks.readings import read_now
+from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.results import ClipPrediction, NetworkRun, without_none
-from edge_aver.bundle import open_artifact
-from edge_aver.corpora.golden import golden_clips
+from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
 from edge_aver.files import json_text
 from edge_aver.spec import LABELS, ModelSpec
+from edge_aver.targets import runtime_module
 
 __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
-
-_CYCLED_CLIPS = 8
-"""Prepared clips that latency queries go round: more than a cache holds, little beside a network's memory."""
-
-_GOLDEN_CLIPS = 4
-
-
-Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-"""Faces (1, 15, 224, 224, 3) and audio (1, 15, 128) of one clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,18 @@ class EndToEndAnswer:
     not_measured: str | None = None
 
 
-Answer = NetworkAnswer | AccuracyAnswer | EndToEndAnswer | RoundAnswer | AgreementAnswer | FreshAnswer | ScalingAnswer
+Answer = (
+    NetworkAnswer
+    | ThroughputAnswer
+    | OverheadAnswer
+    | ToolAnswer
+    | AccuracyAnswer
+    | EndToEndAnswer
+    | RoundAnswer
+    | AgreementAnswer
+    | FreshAnswer
+    | ScalingAnswer
+)
 
 
 def main() -> int:
@@ -101,37 +113,52 @@ def perform(request: Request) -> Answer:
 
 
 def _network(request: Request) -> NetworkAnswer:
-    feeds = _feeds(request)
-    before, started = process_memory(), time.perf_counter()
+    started = time.perf_counter()
+    clips, feeds = feeds_of(request)
+    feeds_s, before_load, started = time.perf_counter() - started, process_memory(), time.perf_counter()
+    runtime_module(_artifact(request).runtime)
+    library_s, with_library, started = time.perf_counter() - started, process_memory(), time.perf_counter()
     with runtime.load(request.artifact, threads=request.threads) as model:
-        load_s = time.perf_counter() - started
-        after = process_memory()
+        load_s = library_s + time.perf_counter() - started
+        after_load, forgotten = process_memory(), forget_peak()
+        first_answer_s = _first_answer_s(model, feeds[0], feeds_s)
         for faces, audio in itertools.islice(itertools.cycle(feeds), request.warmup_queries):
             model.predict_tensors(faces, audio)
-        ticks = cpu_time()
+        before, ticks = read_now(), cpu_time()
         latency_s = _time_queries(model, feeds, request.queries, request.min_duration_s)
-        use, done = cpu_use(ticks, cpu_time()), process_memory()
-        device_memory_bytes = model.device_memory_bytes
+        use, after, done = cpu_use(ticks, cpu_time()), read_now(), process_memory()
+        device_memory_bytes, compute_s = model.device_memory_bytes, model.time_compute(len(latency_s))
     run = NetworkRun(
         latency_s=latency_s,
         load_s=load_s,
-        before_load=before,
-        after_load=after,
-        after_queries=done,
+        before_load=before_load,
+        with_library=with_library,
+        after_load=after_load,
+        after_queries=_over_whole_life(after_load, done),
+        inference_peak_bytes=done.peak_bytes if done and forgotten else None,
         cpu_use=use,
         device_memory_bytes=device_memory_bytes,
+        compute_s=compute_s,
+        first_answer_s=first_answer_s,
+        clips=clips,
+        before=before,
+        after=after,
     )
     return NetworkAnswer(run=run)
 
 
-def _feeds(request: Request) -> list[Feed]:
-    if request.store == GOLDEN:
-        golden = golden_clips(_GOLDEN_CLIPS, _spec(request).preprocessing)
-        return [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
-    store, records = test_clips(_spec(request), Path(request.store))
-    chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
-    clips = [store.load(record.id) for record in chosen]
-    return [(clip.faces[None], clip.audio[None]) for clip in clips]
+def _first_answer_s(model: runtime.Model, feed: Feed, feeds_s: float) -> float | None:
+    """From the start of this process to the first logits, the loading of clips left out."""
+    model.predict_tensors(*feed)
+    age_s = process_age_s()
+    return None if age_s is None else max(age_s - feeds_s, 1e-3)
+
+
+def _over_whole_life(loaded: ProcessMemory | None, done: ProcessMemory | None) -> ProcessMemory | None:
+    """The peak of loading was forgotten when the network was loaded: it belongs to the whole again."""
+    if loaded is None or done is None:
+        return done
+    return replace(done, peak_bytes=max(loaded.peak_bytes, done.peak_bytes))
 
 
 def _time_queries(
@@ -195,12 +222,19 @@ def _bring_to_label(model: runtime.Model, record: ClipRecord) -> EndToEndQuery:
     return EndToEndQuery(id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s))
 
 
+def _artifact(request: Request) -> Artifact:
+    return open_artifact(Path(request.artifact))
+
+
 def _spec(request: Request) -> ModelSpec:
-    return open_artifact(Path(request.artifact)).spec
+    return _artifact(request).spec
 
 
 _CASES: dict[str, Callable[[Request], Answer]] = {
     "network": _network,
+    "throughput": measure_throughput,
+    "overhead": measure_overhead,
+    "library_tool": measure_with_tool,
     "accuracy": _accuracy,
     "end_to_end": _end_to_end,
     "ours": time_ours,

@@ -108,6 +108,10 @@ class OvRunner:
             results = self._request.infer(dict(feed), share_inputs=True)
             return {name: results[i] for i, name in enumerate(self._names)}
 
+    def time_compute(self, queries: int) -> tuple[float, ...]:
+        """Nothing: it uses the process's own memory."""
+        return ()
+
     def __enter__(self) -> "OvRunner":
         return self
 

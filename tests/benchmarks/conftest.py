@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_aver.benchmarks.machine import CpuUse, Machine, ProcessMemory
 from edge_aver.benchmarks.results import ArtifactRecord, ClipPrediction, NetworkRun, Result
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.bundle import Artifact, FileEntry, open_artifact, write_artifact
+from edge_aver.calibration.folds import load_fold
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.corpora.store import PreparedStore, write_clip_tensors
 from edge_aver.files import sha256_file
@@ -70,6 +72,35 @@ def sample_result(
         "end_to_end": tuple(_query(chance, index, scale) for index in range(12)),
     }
     return Result(**(values | changes))
+
+
+@pytest.fixture
+def five_folds() -> Callable[..., list[Result]]:
+    """Build VALID results of one artifact on all folds of RAVDESS as the paper's protocol wants them."""
+
+    def build(precision: str = "int8", correct: int = 210) -> list[Result]:
+        return [_fold_result(precision, fold, correct) for fold in range(1, 6)]
+
+    return build
+
+
+def _fold_result(precision: str, fold: int, correct: int) -> Result:
+    """Of 4 test actors with 60 clips each, `correct` are read rightly."""
+    result = sample_result(precision)
+    actors = load_fold("ravdess", fold).test
+    clips = [
+        replace(result.predictions[index % 64], id=f"{fold}-{index}", actor=actors[index // 60]) for index in range(240)
+    ]
+    said = [
+        replace(clip, prediction=clip.label if index < correct else _other(clip.label))
+        for index, clip in enumerate(clips)
+    ]
+    spec = replace(result.spec, corpus="ravdess", fold=fold, test_actors=actors)
+    return replace(result, spec=spec, predictions=tuple(said))
+
+
+def _other(label: str) -> str:
+    return LABELS[(LABELS.index(label) + 1) % len(LABELS)]
 
 
 @pytest.fixture

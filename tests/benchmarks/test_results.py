@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
-from edge_aver.benchmarks.results import ConditionPredictions, Result, latest_results, read_result, write_result
+from edge_aver.benchmarks.results import (
+    ConditionPredictions,
+    Result,
+    document,
+    latest_results,
+    read_result,
+    write_result,
+)
 from edge_aver.errors import ArtifactError
+from edge_aver.files import json_text, sha256_bytes
 
 
 def test_a_result_survives_the_round_trip(tmp_path: Path, make_result: Callable[..., Result]) -> None:
@@ -16,7 +24,7 @@ def test_a_result_survives_the_round_trip(tmp_path: Path, make_result: Callable[
     path = write_result(result, tmp_path)
     assert path == tmp_path / "openvino-cpu" / "aver-sa-synthetic-fold1-int8.openvino-20261123T031800.123Z.json"
     assert read_result(path) == result
-    assert json.loads(path.read_text())["schema_version"] == 1
+    assert json.loads(path.read_text())["schema_version"] == 2
 
 
 def test_a_front_end_survives_the_round_trip(
@@ -26,14 +34,12 @@ def test_a_front_end_survives_the_round_trip(
     assert read_result(write_result(result, tmp_path)) == result
 
 
-def test_a_suite_without_a_front_end_writes_what_it_always_wrote(
-    tmp_path: Path, make_result: Callable[..., Result]
-) -> None:
+def test_a_suite_without_parts_leaves_them_out(tmp_path: Path, make_result: Callable[..., Result]) -> None:
     table = json.loads(write_result(make_result(), tmp_path).read_text())
-    assert not {"front_end", "conditions"} & set(table)
+    assert not {"front_end", "conditions", "throughput", "overhead", "tools"} & set(table)
     assert set(table["suite"]) == {
         *("name", "network_queries", "min_duration_s", "processes"),
-        *("warmup_queries", "end_to_end_clips", "timeout_s", "seed"),
+        *("warmup_queries", "end_to_end_clips", "timeout_s", "seed", "accuracy"),
     }
 
 
@@ -110,6 +116,25 @@ def test_a_condition_with_another_label_or_without_clips_is_refused(
             read_result(path)
 
 
+def test_an_older_result_loads_and_stays_what_it_was(repository: Path) -> None:
+    path = next((repository / "benchmarks/results").rglob("*.json"))
+    result = read_result(path)
+    assert json.loads(path.read_text())["schema_version"] == result.schema_version == 1
+    assert result.suite.accuracy
+    assert (result.throughput, result.overhead, result.tools) == ((), (), ())
+
+
+def test_a_result_of_schema_1_loads(tmp_path: Path, make_result: Callable[..., Result]) -> None:
+    result = make_result()
+    table = document(replace(result, schema_version=1))
+    del table["suite"]["accuracy"], table["sha256"]
+    for run in table["network"]:
+        del run["compute_s"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(table | {"sha256": sha256_bytes(json_text(table).encode())}))
+    assert read_result(path) == replace(result, schema_version=1)
+
+
 def _edited(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     table = json.loads(path.read_text())
     change(table)
@@ -130,7 +155,7 @@ def test_an_edited_result_is_refused(tmp_path: Path, make_result: Callable[..., 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.update(schema_version=2), "schema_version 2"),
+        (lambda table: table.update(schema_version=3), "schema_version 3, this edge-aver reads 1, 2"),
         (lambda table: table.pop("machine"), "'machine' is missing"),
         (lambda table: table.update(surprise=1), "unknown key 'surprise'"),
         (lambda table: table["network"][0].update(latency_s=[float("nan")]), "NaN"),

@@ -134,6 +134,23 @@ def test_copies_and_runs_stand_on_one_stream_in_order(gpu, library):
             assert gpu.log == ["cudaMemcpyAsync"] * 3 + ["cudaStreamSynchronize"]
 
 
+def test_computing_is_timed_without_copies(gpu, opener):
+    with opener() as runner:
+        assert runner.time_compute(3) == ()
+        feed = feed_of(2)
+        runner.infer(feed)
+        plain = runner.time_compute(3)
+        runner.infer(feed)
+        gpu.log.clear()
+        as_graph = runner.time_compute(4)
+        assert "cudaMemcpyAsync" not in gpu.log
+        assert gpu.log.count("cudaGraphLaunch") == gpu.log.count("cudaStreamSynchronize") == 4
+        assert (len(plain), len(as_graph)) == (3, 4)
+        assert all(0 < seconds < 5 for seconds in (*plain, *as_graph))
+        assert_answers(runner, feed)
+    assert not gpu.leaks
+
+
 def test_features_of_a_split_network_never_leave_the_device(gpu, library):
     with open_split(library, b"encoder", b"fusion", graph=False) as runner:
         gpu.log.clear()

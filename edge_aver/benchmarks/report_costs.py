@@ -1,0 +1,278 @@
+"""Tables of a report on what artifacts cost: time, memory, and what the export did to the logits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent
+from edge_aver.benchmarks.report_cells import (
+    Cell,
+    Column,
+    Row,
+    Table,
+    figure,
+    missing,
+    rate,
+    status,
+    words,
+)
+from edge_aver.benchmarks.stats import minimum_queries
+
+__all__ = ["end_to_end_table", "front_end_tables", "glance_table", "latency_table", "memory_table", "parity_table"]
+
+_ARTIFACT = Column(title="Artifact", words=True)
+
+
+def glance_table(rows: Sequence[Row]) -> Table:
+    """The figures that people look for first."""
+    columns = (
+        _ARTIFACT,
+        Column(title="Status", words=True),
+        Column(title="Accuracy", unit="%, 95 % interval", ends=True),
+        Column(title="Network p50", unit="ms"),
+        Column(title="Network p90", unit="ms"),
+        Column(title="Network p99", unit="ms"),
+        Column(title="End to end p50", unit="ms"),
+        Column(title="File", unit="MB"),
+        Column(title="Peak RSS", unit="MB"),
+    )
+    return Table(
+        name="glance",
+        title="At a glance",
+        caption="One clip at a time. MB are 10⁶ bytes. Intervals are Wilson's.",
+        columns=columns,
+        rows=tuple(map(_glance, rows)),
+    )
+
+
+def latency_table(rows: Sequence[Row]) -> Table:
+    """Times of the network alone."""
+    columns = (
+        _ARTIFACT,
+        Column(title="Queries"),
+        Column(title="Processes"),
+        Column(title="p50", unit="ms"),
+        Column(title="p90", unit="ms"),
+        Column(title="p99", unit="ms"),
+        Column(title="p50 of processes", unit="ms, lowest to highest", ends=True),
+        Column(title="Load", unit="ms, median"),
+        Column(title="Layers as executed", words=True),
+    )
+    return Table(
+        name="latency",
+        title="Network latency",
+        caption=f"Latency in ms. p99 is claimed from {minimum_queries(0.99)} queries on (MLPerf's rule), p90 from"
+        f" {minimum_queries(0.9)}.",
+        columns=columns,
+        rows=tuple(map(_latency, rows)),
+    )
+
+
+def end_to_end_table(rows: Sequence[Row]) -> Table:
+    """Times from a file's bytes to a label, and of each stage."""
+    stages = tuple(dict.fromkeys(stage for row in rows for stage in row.summary.stages_s))
+    columns = (
+        _ARTIFACT,
+        Column(title="Clips"),
+        Column(title="p50", unit="ms"),
+        Column(title="p90", unit="ms"),
+        *(Column(title=stage, unit="ms, mean") for stage in stages),
+    )
+    return Table(
+        name="end-to-end",
+        title="End to end",
+        caption="Milliseconds from reading a file to its label; “other” is what no stage accounts for.",
+        columns=columns,
+        rows=tuple(_end_to_end(row, stages) for row in rows),
+    )
+
+
+def memory_table(rows: Sequence[Row]) -> Table:
+    """Parameters, files, and what a process holds."""
+    on_gpu = any(row.summary.on_gpu for row in rows)
+    columns = (
+        _ARTIFACT,
+        Column(title="Deployed", unit="M parameters"),
+        Column(title="Paper's count", unit="M parameters"),
+        Column(title="File", unit="MB"),
+        Column(title="Peak RSS", unit="MB"),
+        Column(title="Before loading", unit="MB"),
+        *((Column(title="Device memory", unit="MB"),) if on_gpu else ()),
+    )
+    return Table(
+        name="memory",
+        title="Size and memory",
+        caption="Parameters: what is deployed, and the paper's count (backbone with its ImageNet classifier)."
+        " MB are 10⁶ bytes.",
+        columns=columns,
+        rows=tuple((*_memory(row), *((_device_memory(row),) if on_gpu else ())) for row in rows),
+    )
+
+
+def parity_table(rows: Sequence[Row]) -> Table:
+    """How far each step of the export moved the logits."""
+    columns = (
+        _ARTIFACT,
+        Column(title="Step", words=True),
+        Column(title="Clips"),
+        Column(title="Largest difference"),
+        Column(title="Cosine"),
+        Column(title="SQNR", unit="dB"),
+        Column(title="Top-1 agreement", unit="%"),
+        Column(title="Limits", words=True),
+        Column(title="Passed", words=True),
+    )
+    return Table(
+        name="parity",
+        title="Parity",
+        caption="As recorded when each artifact was made.",
+        columns=columns,
+        rows=tuple(line for row in rows for line in _parity(row)),
+    )
+
+
+def front_end_tables(row: Row) -> tuple[Table, ...]:
+    """What one front end reaches of what it has to, and where its time goes."""
+    part = row.summary.front_end
+    assert part is not None
+    where = f"{row.name}, {row.where}"
+    checks = Table(
+        name="front-end",
+        title=f"Front end of {where}",
+        caption="What the front end reaches, and what it has to.",
+        columns=(
+            Column(title="Figure", words=True),
+            Column(title="Measured", words=True),
+            Column(title="Limit", words=True),
+            Column(title="Verdict", words=True),
+        ),
+        rows=tuple(
+            (
+                words(check.what, check.detail),
+                words(check.value),
+                words(check.limit),
+                words(check.verdict, mood={True: "good", False: "bad", None: ""}[check.passed]),
+            )
+            for check in part.checks
+        ),
+    )
+    stages = tuple(dict.fromkeys(stage for stack in part.stacks for stage in stack.stages_s))
+    times = Table(
+        name="front-end-stages",
+        title=f"Stages of {where}",
+        caption="Mean time in ms of each stage, from file bytes to label.",
+        columns=(
+            Column(title="Stack", words=True),
+            Column(title="Queries"),
+            *(Column(title=stage, unit="ms") for stage in (*stages, "total")),
+        ),
+        rows=tuple(
+            (
+                words(stack.name),
+                figure(stack.queries, str),
+                *(figure(stack.stages_s.get(stage), milliseconds, scale=1e3) for stage in stages),
+                figure(stack.total_s, milliseconds, scale=1e3),
+            )
+            for stack in part.stacks
+        ),
+    )
+    return (checks, times) if times.rows else (checks,)
+
+
+def _glance(row: Row) -> tuple[Cell, ...]:
+    item = row.summary
+    accuracy, network = item.accuracy, item.network_s
+    return (
+        row.cell,
+        status(item),
+        rate(accuracy.rate, accuracy.interval_95) if accuracy else missing(),
+        *(_ms(value) for value in (network.p50, network.p90, network.p99, item.end_to_end_s.p50)),
+        _mb(item.result.artifact.size_bytes),
+        _mb(item.peak_bytes),
+    )
+
+
+def _latency(row: Row) -> tuple[Cell, ...]:
+    item = row.summary
+    spread = item.process_p50_s
+    middle = item.network_s.p50
+    return (
+        row.cell,
+        figure(item.network_s.count, str),
+        figure(len(item.result.network), str),
+        *(_ms(value) for value in (middle, item.network_s.p90, item.network_s.p99)),
+        figure(middle, milliseconds, scale=1e3, ends=spread) if spread else missing(),
+        _ms(item.load_s),
+        words(item.executed or "the runtime does not tell"),
+    )
+
+
+def _end_to_end(row: Row, stages: Sequence[str]) -> tuple[Cell, ...]:
+    item = row.summary
+    return (
+        row.cell,
+        figure(item.end_to_end_s.count, str),
+        _ms(item.end_to_end_s.p50),
+        _ms(item.end_to_end_s.p90),
+        *(_ms(item.stages_s.get(stage)) for stage in stages),
+    )
+
+
+def _memory(row: Row) -> tuple[Cell, ...]:
+    item, counts = row.summary, row.summary.result.spec.parameters
+    return (
+        row.cell,
+        figure(counts.deployed if counts else None, lambda value: millions(int(value)), scale=1e-6),
+        figure(counts.paper if counts else None, lambda value: millions(int(value)), scale=1e-6),
+        *(_mb(value) for value in (item.result.artifact.size_bytes, item.peak_bytes, item.base_bytes)),
+    )
+
+
+def _device_memory(row: Row) -> Cell:
+    return _mb(row.summary.device_memory_bytes) if row.summary.on_gpu else words("none")
+
+
+def _parity(row: Row) -> list[tuple[Cell, ...]]:
+    if not row.summary.result.parity:
+        return [(row.cell, words("not recorded"), *((missing("–"),) * 7))]
+    return [(row.cell, *_step(step)) for step in row.summary.result.parity]
+
+
+def _step(step: Mapping[str, Any]) -> tuple[Cell, ...]:
+    passed, block = bool(step.get("passed")), step.get("first_diverging_block")
+    agreement = _number(step.get("top1_agreement"))
+    return (
+        words(str(step.get("step", "unnamed"))),
+        *(_recorded(_number(step.get(name))) for name in ("clips", "max_abs_diff", "cosine", "sqnr_db")),
+        figure(agreement, percent, scale=100) if agreement is not None else missing("–"),
+        words(_limits(step.get("limits"))),
+        words("yes" if passed else "no", f"first at {block}" if block else "", mood="good" if passed else "bad"),
+    )
+
+
+def _recorded(value: float | None) -> Cell:
+    return missing("–") if value is None else figure(value, lambda number: f"{number:.4g}")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _limits(limits: object) -> str:
+    """Limits as the ladder records them: `max_...` and `min_...` by the name of what they bound."""
+    if not isinstance(limits, Mapping) or not limits:
+        return "none"
+    return ", ".join(f"{_bound(str(name))} {value}" for name, value in limits.items())
+
+
+def _bound(name: str) -> str:
+    kind, _, what = name.partition("_")
+    known = {"abs_diff": "difference", "sqnr_db": "SQNR", "top1_agreement": "agreement"}
+    return f"{known.get(what, what)} {'≤' if kind == 'max' else '≥'}" if kind in ("max", "min") else name
+
+
+def _ms(value_s: float | None) -> Cell:
+    return figure(value_s, milliseconds, scale=1e3)
+
+
+def _mb(value_bytes: int | None) -> Cell:
+    return figure(value_bytes, lambda value: megabytes(int(value)), scale=1e-6)
