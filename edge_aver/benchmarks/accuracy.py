@@ -6,7 +6,23 @@ from dataclasses import dataclass
 from edge_aver.benchmarks.results import ClipPrediction
 from edge_aver.benchmarks.stats import Interval, wilson_interval
 
-__all__ = ["Accuracy", "accuracy_of"]
+__all__ = ["Accuracy", "LabelAccuracy", "accuracy_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelAccuracy:
+    """Clips of one emotion that were read rightly, of all clips of it, with Wilson intervals of their share."""
+
+    label: str
+    correct: int
+    total: int
+    interval_95: Interval
+    interval_98: Interval
+
+    @property
+    def rate(self) -> float:
+        """Share of correct clips, in [0, 1]."""
+        return self.correct / self.total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +47,21 @@ class Accuracy:
     def rate(self) -> float:
         """Share of correct clips, in [0, 1]."""
         return self.correct / self.total
+
+    @property
+    def by_label(self) -> tuple[LabelAccuracy, ...]:
+        """Of every emotion that has clips, in the order of the matrix."""
+        return tuple(
+            LabelAccuracy(
+                label=label,
+                correct=row[index],
+                total=sum(row),
+                interval_95=wilson_interval(row[index], sum(row), level=0.95),
+                interval_98=wilson_interval(row[index], sum(row), level=0.98),
+            )
+            for index, (label, row) in enumerate(zip(self.labels, self.confusion, strict=True))
+            if sum(row)
+        )
 
 
 def accuracy_of(predictions: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Accuracy | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_aver.benchmarks.clips import find_media, media_of_test_actors
 from edge_aver.benchmarks.conditions import BOTH
+from edge_aver.benchmarks.offline import combinations
 from edge_aver.benchmarks.request import GOLDEN, MediaClip, Request
 from edge_aver.benchmarks.suites import FrontEndPart, Suite
 from edge_aver.bundle import Artifact, open_artifact
@@ -116,6 +117,10 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
     queries = {"network": math.ceil(suite.network_queries / processes), "end_to_end": suite.end_to_end_clips}
     if part is not None:
         queries["prepare_scaling"] = part.prepare_clips
+    if suite.overhead is not None:
+        queries |= dict.fromkeys(("overhead", "library_tool"), suite.overhead.rounds)
+    batch, callers = combinations(suite.offline)[case.repetition] if case.name == "throughput" else (1, 1)
+    offline_s = suite.offline.min_duration_s if suite.offline else 0.0
     needs_checkpoint = case.name == "reference" and subject.checkpoint is not None
     return Request(
         case=case.name,
@@ -123,20 +128,26 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
         store=str(subject.store),
         threads=threads,
         queries=queries.get(case.name, 0),
-        min_duration_s=suite.min_duration_s / processes,
+        min_duration_s=offline_s if case.name == "throughput" else suite.min_duration_s / processes,
         warmup_queries=suite.warmup_queries,
         rounds=part.prepare_rounds if part is not None else 1,
         seed=suite.seed + case.repetition,
         media=_media(case, subject.media),
         checkpoint=str(subject.checkpoint) if needs_checkpoint else None,
         condition=case.condition,
+        batch=batch,
+        callers=callers,
     )
 
 
 def _network_counts(suite: Suite) -> dict[str, int]:
     """Processes of each case."""
+    overhead = suite.overhead.processes if suite.overhead else 0
     return {
         "network": suite.processes,
+        "throughput": len(combinations(suite.offline)),
+        "overhead": overhead,
+        "library_tool": overhead,
         "accuracy": int(suite.accuracy),
         "end_to_end": int(suite.end_to_end_clips > 0),
     }

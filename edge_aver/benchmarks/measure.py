@@ -1,11 +1,13 @@
 """Measure artifacts: every case in a fresh process, cases of all artifacts interleaved in seeded random order."""
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -18,6 +20,8 @@ from edge_aver.benchmarks.front_end import AgreementAnswer, RoundAnswer
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements, MeasuredClip
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
+from edge_aver.benchmarks.offline import ThroughputAnswer
+from edge_aver.benchmarks.overhead import OverheadAnswer, ToolAnswer
 from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.benchmarks.results import (
     ArtifactRecord,
@@ -27,7 +31,7 @@ from edge_aver.benchmarks.results import (
     without_none,
     write_result,
 )
-from edge_aver.benchmarks.sensors import SensorLog, find_sensors, join_logs, sampled
+from edge_aver.benchmarks.sensors import QuerySpan, SensorLog, find_sensors, join_logs, sampled
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
 from edge_aver.bundle import Artifact
@@ -40,6 +44,9 @@ __all__ = ["run_benchmark"]
 
 _ANSWERS: dict[str, type[Answer]] = {
     "network": NetworkAnswer,
+    "throughput": ThroughputAnswer,
+    "overhead": OverheadAnswer,
+    "library_tool": ToolAnswer,
     "accuracy": AccuracyAnswer,
     "end_to_end": EndToEndAnswer,
     "ours": RoundAnswer,
@@ -48,6 +55,12 @@ _ANSWERS: dict[str, type[Answer]] = {
     "fresh_run": FreshAnswer,
     "prepare_scaling": ScalingAnswer,
 }
+
+_OFTEN_MISSING = (EndToEndAnswer, RoundAnswer, AgreementAnswer, OverheadAnswer, ToolAnswer)
+"""Answers that may say why there is nothing to measure here."""
+
+_WITHOUT_CLIPS = ("network", "throughput", "overhead", "library_tool")
+"""Cases that made-up clips are good enough for."""
 
 
 def run_benchmark(
@@ -99,9 +112,12 @@ def run_benchmark(
         for position, case in enumerate(cases):
             subject = subjects[case.artifact]
             asked = request(case, subject, suite, threads)
+            began_s = time.monotonic()
             with sampled(find_sensors() if case.name == "network" else None) as log:
-                outcomes[case.artifact].append(_outcome(asked, suite.timeout_s))
-            sensors |= {case.artifact: joined} if (joined := join_logs(sensors.get(case.artifact), log())) else {}
+                outcome = _outcome(asked, suite.timeout_s)
+            outcomes[case.artifact].append(outcome)
+            joined = join_logs(sensors.get(case.artifact), _with_span(log(), outcome, began_s))
+            sensors |= {case.artifact: joined} if joined else {}
             advance(note=f"{subject.artifact.path.name}: {asked.name}")
             if all(later.artifact != case.artifact for later in cases[position + 1 :]):
                 result = _result(subject, outcomes[case.artifact], suite, started_utc, threads, conditions)
@@ -109,6 +125,17 @@ def run_benchmark(
                 write_result(result, results)
                 written[case.artifact] = result
     return tuple(written[index] for index in range(len(artifacts)))
+
+
+def _with_span(log: SensorLog | None, outcome: Answer | Gap, began_s: float) -> SensorLog | None:
+    """When the process asked, on the log's clock: both processes read the same one."""
+    if log is None or not isinstance(outcome, NetworkAnswer):
+        return log
+    run = outcome.run
+    if run.before is None or run.after is None:
+        return log
+    start_s, end_s = (round(moment.monotonic_s - began_s, 3) for moment in (run.before, run.after))
+    return replace(log, spans=(QuerySpan(start_s=start_s, end_s=end_s, queries=len(run.latency_s)),))
 
 
 def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
@@ -121,7 +148,7 @@ def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
 def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
     if request.case == "reference" and request.checkpoint is None:
         return _gap(request, "the checkpoint that the artifact came from is not in the workspace", failed=False)
-    if request.store == GOLDEN and request.case != "network":
+    if request.store == GOLDEN and request.case not in _WITHOUT_CLIPS:
         return _gap(request, "the clips of its corpus are not prepared here", failed=False)
     return _ask(request, timeout_s)
 
@@ -158,9 +185,21 @@ def _answer(request: Request, text: str) -> Answer | Gap:
         answer = parse(_ANSWERS[request.case], table, where="answer")
     except (ValueError, DeclarationError) as error:
         return _gap(request, f"answered with something unreadable ({error})")
-    if isinstance(answer, EndToEndAnswer | RoundAnswer | AgreementAnswer) and answer.not_measured:
+    if (impossible := _impossible(answer)) is not None:
+        return _gap(request, f"a latency of {impossible:g} s (did a clock jump?)")
+    if isinstance(answer, _OFTEN_MISSING) and answer.not_measured:
         return _gap(request, answer.not_measured, failed=False)
     return answer
+
+
+def _impossible(answer: Answer) -> float | None:
+    """A time that no process can have measured: such a process failed as a whole, and none of its values counts."""
+    times: Iterable[float] = ()
+    if isinstance(answer, NetworkAnswer):
+        times = answer.run.latency_s
+    elif isinstance(answer, EndToEndAnswer):
+        times = (query.total_s for query in answer.queries)
+    return next((value for value in times if not 0 < value < math.inf), None)
 
 
 def _death(status: int, remarks: str) -> str:
@@ -205,6 +244,9 @@ def _result(
         threads=threads,
         executed_precisions=next(iter(accuracy.values())).executed_precisions if accuracy else {},
         network=tuple(item.run for item in answers if isinstance(item, NetworkAnswer)),
+        throughput=tuple(item.throughput for item in answers if isinstance(item, ThroughputAnswer)),
+        overhead=tuple(item.overhead for item in answers if isinstance(item, OverheadAnswer) and item.overhead),
+        tools=tuple(item.tool for item in answers if isinstance(item, ToolAnswer) and item.tool),
         predictions=accuracy[BOTH].predictions if BOTH in accuracy else (),
         conditions=tuple(
             ConditionPredictions(name=name, predictions=accuracy[name].predictions)

@@ -36,14 +36,16 @@ class Request:
         case: one of the worker's cases: `network`, `accuracy`, `end_to_end`, or one of the front end's.
         artifact, store: paths of the artifact and of the prepared store of its corpus, or `GOLDEN`.
         threads: CPU threads; None leaves it to the runtime.
-        queries: network queries, media files brought end to end, or clips prepared, at least; unused for accuracy.
-        min_duration_s: seconds the network queries take together, at least.
+        queries: network queries, rounds by turns, media files brought end to end, or clips prepared, at least; unused
+            for accuracy and throughput.
+        min_duration_s: seconds the queries take together, at least.
         warmup_queries: queries before the first that counts.
         rounds: how often a case does all its work, where it does it more than once.
         seed: of the choice and order of clips.
         media: files that the front end's cases measure on.
         checkpoint: path of the network as PyTorch has it; None where it is not at hand or not needed.
         condition: under which accuracy is measured (`conditions`).
+        batch, callers: clips of one query and threads that ask, for throughput.
     """
 
     case: str
@@ -58,6 +60,8 @@ class Request:
     media: tuple[MediaClip, ...] = ()
     checkpoint: str | None = None
     condition: str = BOTH
+    batch: int = 1
+    callers: int = 1
 
     @property
     def name(self) -> str:

@@ -5,13 +5,14 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TextIO
 
 __all__ = [
+    "INPUT_RAILS",
     "QuerySpan",
     "SensorLog",
     "SensorSample",
@@ -35,7 +36,7 @@ _SMI_FIELDS = {
     "clocks.mem": ("clock_mhz", "memory"),
     "utilization.gpu": ("load", "gpu"),
 }
-_INPUT_RAILS = ("VDD_IN", "POM_5V_IN", "VIN")
+INPUT_RAILS = ("VDD_IN", "POM_5V_IN", "VIN")
 """Rails that carry a whole module; on an AGX Orin none does, and its rails are told one by one."""
 
 _SENSOR_OFF_C = -200.0
@@ -70,6 +71,10 @@ class QuerySpan:
     start_s: float
     end_s: float
     queries: int
+
+    def of(self, samples: Iterable[SensorSample]) -> list[SensorSample]:
+        """Those that were taken within it."""
+        return [sample for sample in samples if self.start_s <= sample.time_s < self.end_s]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +125,7 @@ def sampled(tool: SensorTool | None) -> Iterator[Callable[[], SensorLog | None]]
         yield lambda: None
         return
     samples: list[SensorSample] = []
+    began_s = time.monotonic()
     mode = tool.parse_mode(_output(tool.mode_command))
 
     def log() -> SensorLog | None:
@@ -131,7 +137,7 @@ def sampled(tool: SensorTool | None) -> Iterator[Callable[[], SensorLog | None]]
         yield lambda: None
         return
     with process:
-        reader = threading.Thread(target=_collect, args=(process.stdout, tool.parse, samples), daemon=True)
+        reader = threading.Thread(target=_collect, args=(process.stdout, tool.parse, samples, began_s), daemon=True)
         reader.start()
         try:
             yield log
@@ -204,7 +210,7 @@ def describe_sensors(log: SensorLog | None) -> str:
     """One line for people: mean and highest of what matters; "not measured" where there are no readings."""
     if log is None:
         return "power, temperature, clocks: not measured (neither tegrastats nor nvidia-smi here)"
-    rail = next((name for name in (*_INPUT_RAILS, "gpu") if any(name in item.power_w for item in log.samples)), None)
+    rail = next((name for name in (*INPUT_RAILS, "gpu") if any(name in item.power_w for item in log.samples)), None)
     rails = (rail,) if rail else sorted({name for item in log.samples for name in item.power_w})
     parts = [_mean_and_most(f"power {name}", [s.power_w for s in log.samples], name, "W") for name in rails]
     parts = parts or ["power not measured"]
@@ -238,11 +244,12 @@ def _tegra_clocks(line: str) -> tuple[dict[str, float], dict[str, float]]:
     return loads, clocks
 
 
-def _collect(lines: TextIO | None, parse: Callable[[str], SensorSample | None], samples: list[SensorSample]) -> None:
-    started = time.monotonic()
+def _collect(
+    lines: TextIO | None, parse: Callable[[str], SensorSample | None], samples: list[SensorSample], began_s: float
+) -> None:
     for line in lines or ():
         if sample := parse(line):
-            samples.append(SensorSample(**{**vars(sample), "time_s": round(time.monotonic() - started, 3)}))
+            samples.append(SensorSample(**{**vars(sample), "time_s": round(time.monotonic() - began_s, 3)}))
 
 
 def _output(command: Sequence[str]) -> str:

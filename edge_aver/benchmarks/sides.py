@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_aver.benchmarks.conditions import BOTH, accuracy_case, check_condition, told
+from edge_aver.benchmarks.pooling import check_poolable
 from edge_aver.benchmarks.results import Result, read_result
 from edge_aver.benchmarks.summary import provenance_notes
 from edge_aver.benchmarks.validity import invalid_reasons
@@ -106,7 +107,7 @@ def _members(folder: Path) -> tuple[Path, ...]:
 
 
 def _pool_results(path: Path, results: Sequence[tuple[Path, Result]], condition: str) -> Side:
-    _check_poolable(path, results)
+    check_poolable(str(path), [(member.name, result) for member, result in results])
     predictions = tuple(item for member, result in results for item in _of_result(member, result, condition))
     first = results[0][1]
     folds = ", ".join(str(result.spec.fold) for _, result in results)
@@ -136,24 +137,6 @@ def _of_result(path: Path, result: Result, condition: str) -> Iterator[Predictio
             actor=str(item.actor),
             tensors_sha256=item.tensors_sha256,
         )
-
-
-def _check_poolable(path: Path, results: Sequence[tuple[Path, Result]]) -> None:
-    """Folds of one network may be pooled; two networks, or one fold twice, may not."""
-    for what, values in (
-        ("architecture", {result.spec.architecture for _, result in results}),
-        ("precision", {result.artifact.precision for _, result in results}),
-        ("target", {result.artifact.target for _, result in results}),
-        ("corpus", {result.spec.corpus for _, result in results}),
-    ):
-        if len(values) > 1:
-            found = ", ".join(sorted(values))
-            raise ComparisonError(f"{path}: holds results of more than one {what} ({found}); give a folder to each")
-    seen: dict[int, Path] = {}
-    for member, result in results:
-        if first := seen.get(result.spec.fold):
-            raise ComparisonError(f"{path}: fold {result.spec.fold} stands in both {first.name} and {member.name}")
-        seen[result.spec.fold] = member
 
 
 def _pool_tables(path: Path, tables: Sequence[tuple[Path, tuple[Prediction, ...]]]) -> Side:

@@ -13,6 +13,7 @@ __all__ = [
     "bootstrap_mean",
     "minimum_queries",
     "percentile",
+    "percentile_interval",
     "percentiles",
     "wilson_interval",
 ]
@@ -42,12 +43,18 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Percentiles:
-    """p50, p90 and p99 of `count` values; None where `count` is too small to claim one (`minimum_queries`)."""
+    """p50, p90 and p99 of `count` values; None where `count` is too small to claim one (`minimum_queries`).
+
+    Each has the 95 % interval of the percentile that it estimates (`percentile_interval`).
+    """
 
     count: int
     p50: float | None
     p90: float | None
     p99: float | None
+    p50_interval: Interval | None = None
+    p90_interval: Interval | None = None
+    p99_interval: Interval | None = None
 
 
 def wilson_interval(successes: float, total: int, *, level: float) -> Interval:
@@ -125,7 +132,51 @@ def minimum_queries(quantile: float) -> int:
     return count
 
 
+def percentile_interval(values: Sequence[float], quantile: float, *, level: float = 0.95) -> Interval | None:
+    """Interval of a percentile from order statistics, free of any distribution (David and Nagaraja 2003, 7.1).
+
+    Of n values the number at or below the true percentile is binomial; both ends are values that were measured, each
+    exceeded with half of 1 - `level` at most. Values are taken as independent: queries of one process are not quite.
+
+    Args:
+        values: in any order.
+        quantile: above 0, below 1.
+        level: confidence level, between 0 and 1.
+
+    Returns:
+        None where there are too few values for an end to exist.
+    """
+    count, risk = len(values), (1 - level) / 2
+    low_rank, high_rank, below = 0, None, 0.0
+    for successes in range(count + 1):
+        # P(fewer than `successes` values lie at or below the percentile), before this term is added.
+        if below <= risk:
+            low_rank = successes
+        below += _binomial(count, successes, quantile)
+        if high_rank is None and below >= 1 - risk:
+            high_rank = successes + 1
+    if low_rank < 1 or high_rank is None or high_rank > count:
+        return None
+    ordered = sorted(values)
+    return Interval(low=ordered[low_rank - 1], high=ordered[high_rank - 1])
+
+
+def _binomial(count: int, successes: int, chance: float) -> float:
+    log = math.lgamma(count + 1) - math.lgamma(successes + 1) - math.lgamma(count - successes + 1)
+    return math.exp(log + successes * math.log(chance) + (count - successes) * math.log1p(-chance))
+
+
 def percentiles(values: Sequence[float]) -> Percentiles:
-    """p50, p90 and p99 of `values`, each only where there are enough of them."""
-    p50, p90, p99 = (percentile(values, q) if len(values) >= minimum_queries(q) else None for q in (0.5, 0.9, 0.99))
-    return Percentiles(count=len(values), p50=p50, p90=p90, p99=p99)
+    """p50, p90 and p99 of `values`, each only where there are enough of them, with their intervals."""
+    claimed = [q for q in (0.5, 0.9, 0.99) if len(values) >= minimum_queries(q)]
+    found = {q: percentile(values, q) for q in claimed}
+    ends = {q: percentile_interval(values, q) for q in claimed}
+    return Percentiles(
+        count=len(values),
+        p50=found.get(0.5),
+        p90=found.get(0.9),
+        p99=found.get(0.99),
+        p50_interval=ends.get(0.5),
+        p90_interval=ends.get(0.9),
+        p99_interval=ends.get(0.99),
+    )

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_aver import runtime
 from edge_aver.benchmarks.clips import media_missing, test_clips
 from edge_aver.benchmarks.conditions import BOTH, mask
+from edge_aver.benchmarks.feeds import Feed, feeds_of
 from edge_aver.benchmarks.front_end import (
     AgreementAnswer,
     RoundAnswer,
@@ -33,28 +33,20 @@ from edge_aver.benchmarks.machine import (
     process_age_s,
     process_memory,
 )
+from edge_aver.benchmarks.offline import ThroughputAnswer, measure_throughput
+from edge_aver.benchmarks.overhead import OverheadAnswer, ToolAnswer, measure_overhead, measure_with_tool
 from edge_aver.benchmarks.readings import read_now
-from edge_aver.benchmarks.request import GOLDEN, Request
+from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.results import ClipPrediction, NetworkRun, without_none
 from edge_aver.bundle import Artifact, open_artifact
-from edge_aver.corpora.golden import golden_clips
 from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
-from edge_aver.files import json_text, sha256_bytes
+from edge_aver.files import json_text
 from edge_aver.spec import LABELS, ModelSpec
 from edge_aver.targets import runtime_module
 
 __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
-
-_CYCLED_CLIPS = 8
-"""Prepared clips that latency queries go round: more than a cache holds, little beside a network's memory."""
-
-_GOLDEN_CLIPS = 4
-
-
-Feed = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-"""Faces (N, 15, 224, 224, 3) and audio (N, 15, 128) of one clip, or of a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +73,18 @@ class EndToEndAnswer:
     not_measured: str | None = None
 
 
-Answer = NetworkAnswer | AccuracyAnswer | EndToEndAnswer | RoundAnswer | AgreementAnswer | FreshAnswer | ScalingAnswer
+Answer = (
+    NetworkAnswer
+    | ThroughputAnswer
+    | OverheadAnswer
+    | ToolAnswer
+    | AccuracyAnswer
+    | EndToEndAnswer
+    | RoundAnswer
+    | AgreementAnswer
+    | FreshAnswer
+    | ScalingAnswer
+)
 
 
 def main() -> int:
@@ -111,7 +114,7 @@ def perform(request: Request) -> Answer:
 
 def _network(request: Request) -> NetworkAnswer:
     started = time.perf_counter()
-    clips, feeds = _feeds(request)
+    clips, feeds = feeds_of(request)
     feeds_s, before_load, started = time.perf_counter() - started, process_memory(), time.perf_counter()
     runtime_module(_artifact(request).runtime)
     library_s, with_library, started = time.perf_counter() - started, process_memory(), time.perf_counter()
@@ -155,18 +158,6 @@ def _over_whole_life(loaded: ProcessMemory | None, done: ProcessMemory | None) -
     if loaded is None or done is None:
         return done
     return replace(done, peak_bytes=max(loaded.peak_bytes, done.peak_bytes))
-
-
-def _feeds(request: Request) -> tuple[tuple[str, ...], list[Feed]]:
-    """SHA-256 of the tensors of each clip to ask about, and the clips."""
-    if request.store == GOLDEN:
-        golden = golden_clips(_GOLDEN_CLIPS, _spec(request).preprocessing)
-        feeds = [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
-        return tuple(sha256_bytes(faces.tobytes() + audio.tobytes()) for faces, audio in feeds), feeds
-    store, records = test_clips(_spec(request), Path(request.store))
-    chosen = random.Random(request.seed).sample(records, min(_CYCLED_CLIPS, len(records)))
-    clips = [store.load(record.id) for record in chosen]
-    return tuple(record.tensors_sha256 for record in chosen), [(clip.faces[None], clip.audio[None]) for clip in clips]
 
 
 def _time_queries(
@@ -240,6 +231,9 @@ def _spec(request: Request) -> ModelSpec:
 
 _CASES: dict[str, Callable[[Request], Answer]] = {
     "network": _network,
+    "throughput": measure_throughput,
+    "overhead": measure_overhead,
+    "library_tool": measure_with_tool,
     "accuracy": _accuracy,
     "end_to_end": _end_to_end,
     "ours": time_ours,

@@ -18,6 +18,7 @@ class DeviceProfile:
         precisions: recipes that can be lowered for it.
         refuses: precision to the reason why the device does not take it, in plain words.
         memory_budget_mb: what a process with the network may hold, of 10^6 bytes; None where memory is not scarce.
+        model_budget_mb: what a model's files may take, of 10^6 bytes; None where nothing limits them.
         compute_capabilities: of the GPUs that one engine must run on (`8.9`); empty where there are none.
         workspace_mb: scratch memory that a builder may plan with, of 10^6 bytes; None leaves it to the library.
         max_batch: clips that an engine with fixed limits takes at once; one is what it is made fast for.
@@ -33,6 +34,7 @@ class DeviceProfile:
     precisions: tuple[str, ...]
     refuses: dict[str, str] = field(default_factory=dict)
     memory_budget_mb: float | None = None
+    model_budget_mb: float | None = None
     compute_capabilities: tuple[str, ...] = ()
     workspace_mb: float | None = None
     max_batch: int = 4

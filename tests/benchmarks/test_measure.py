@@ -146,6 +146,19 @@ def test_a_bad_worker_is_a_gap_with_its_reason(
     assert latest_results(tmp_path) == (result,)
 
 
+@pytest.mark.parametrize("seconds", ["-0.5", "0.0"])
+def test_a_process_whose_clock_jumped_is_a_gap_and_the_row_stays(
+    tiny: tuple[Artifact, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    code = f'print(\'{{"run": {{"latency_s": [0.1, {seconds}], "load_s": 1.0}}}}\')'
+    monkeypatch.setattr(measure, "_command", lambda: [sys.executable, "-c", code])
+    suite = replace(_SUITE, accuracy=False, end_to_end_clips=0)
+    (result,) = run_benchmark([tiny[0]], lambda _: tiny[1], suite, results=tmp_path)
+    assert result.network == ()
+    assert {gap.reason for gap in result.gaps} == {f"a latency of {float(seconds):g} s (did a clock jump?)"}
+    assert latest_results(tmp_path) == (result,)
+
+
 _ANSWERING = """
 import json, sys
 request = json.load(sys.stdin)

@@ -3,7 +3,14 @@ from statistics import NormalDist
 
 import pytest
 
-from edge_aver.benchmarks.stats import bootstrap_mean, minimum_queries, percentile, percentiles, wilson_interval
+from edge_aver.benchmarks.stats import (
+    bootstrap_mean,
+    minimum_queries,
+    percentile,
+    percentile_interval,
+    percentiles,
+    wilson_interval,
+)
 
 
 # Bounds from scipy.stats.binomtest(...).proportion_ci(method="wilson").
@@ -125,3 +132,33 @@ def test_a_ratio_and_its_inverse_tell_the_same() -> None:
 def test_one_clip_has_no_width() -> None:
     estimate = bootstrap_mean([4.0])
     assert (estimate.value, estimate.interval.low, estimate.interval.high) == pytest.approx((4.0, 4.0, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("count", "quantile", "ranks"),
+    # Ranks from scipy.stats.binom.ppf: 64 values at p90, 128 and 21 at p50; of 10 values p90 has no upper end.
+    [(128, 0.5, (53, 76)), (21, 0.5, (6, 16)), (64, 0.9, (53, 63)), (10, 0.9, None), (1024, 0.99, (1007, 1020))],
+)
+def test_a_percentile_lies_between_values_that_were_measured(
+    count: int, quantile: float, ranks: tuple[int, int] | None
+) -> None:
+    values = list(range(count, 0, -1))
+    interval = percentile_interval(values, quantile)
+    assert (None if interval is None else (interval.low, interval.high)) == ranks
+
+
+def test_the_interval_of_a_percentile_covers_it_as_often_as_it_says() -> None:
+    chance, covered = random.Random(5), 0
+    for _ in range(1000):
+        interval = percentile_interval([chance.expovariate(1) for _ in range(64)], 0.9)
+        assert interval is not None
+        covered += interval.low <= 2.302585 <= interval.high
+    assert 940 <= covered <= 985
+
+
+def test_percentiles_carry_their_intervals() -> None:
+    found = percentiles([float(value) for value in range(1, 65)])
+    assert found.p90 is not None
+    assert found.p90_interval is not None
+    assert found.p90_interval.low < found.p90 < found.p90_interval.high
+    assert (found.p99, found.p99_interval) == (None, None)

@@ -8,7 +8,7 @@ from edge_aver.errors import DeclarationError
 
 
 def test_shipped_suites_hold_what_the_design_says() -> None:
-    assert set(suite_names()) == {"demo", "smoke", "quick", "full", "end-to-end"}
+    assert set(suite_names()) == {"demo", "smoke", "quick", "full", "end-to-end", "overhead"}
     wanted = {"smoke": (64, 6.0, 12), "quick": (128, 10.0, 24), "full": (1024, 60.0, 64)}
     for name, values in wanted.items():
         suite = load_suite(name)
@@ -61,7 +61,7 @@ def test_an_impossible_front_end_part_is_refused(
 
 
 def test_unknown_suite_lists_the_known_ones() -> None:
-    with pytest.raises(DeclarationError, match="full, quick, smoke"):
+    with pytest.raises(DeclarationError, match="full, overhead, quick, smoke"):
         load_suite("thorough")
 
 

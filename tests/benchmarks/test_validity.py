@@ -1,11 +1,14 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from edge_aver.benchmarks.front_end_results import FrontEndMeasurements
 from edge_aver.benchmarks.machine import CpuUse
+from edge_aver.benchmarks.readings import Reading
 from edge_aver.benchmarks.results import Gap, Result
+from edge_aver.benchmarks.sensors import QuerySpan, SensorLog, SensorSample
 from edge_aver.benchmarks.summary import summarize
 from edge_aver.benchmarks.validity import invalid_reasons
 
@@ -38,6 +41,72 @@ def test_a_busy_machine_is_named(make_result: Callable[..., Result], use: CpuUse
     result = make_result()
     runs = (result.network[0], replace(result.network[1], cpu_use=use))
     assert reason in invalid_reasons(replace(result, network=runs))[0]
+
+
+def _read(result: Result, **changes: Any) -> Result:
+    """With readings around the queries of every process; those after them of the last are changed."""
+    before = Reading(
+        monotonic_s=50.0,
+        wall_s=1e9,
+        cpu_mhz=3000.0,
+        throttled=4,
+        temperature_c=60.0,
+        swapped_in_pages=7,
+        major_faults=9,
+    )
+    after = replace(before, monotonic_s=60.0, wall_s=1e9 + 10)
+    runs = [replace(run, before=before, after=after) for run in result.network]
+    return replace(result, network=(*runs[:-1], replace(runs[-1], after=replace(after, **changes))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"cpu_mhz": 2400.0}, "the processor's clock fell from 3,000 to 2,400 MHz during the queries"),
+        ({"throttled": 6}, "heat: the processor throttled 2 times during the queries"),
+        ({"swapped_in_pages": 1207}, "swapping: 1,200 pages were read back from swap during the queries"),
+        ({"major_faults": 60}, "memory: a process waited for a disk 51 times during its queries"),
+        ({"wall_s": 1e9 + 70}, "the clock jumped by +60.0 s during the queries"),
+        ({"wall_s": 1e9 - 3590}, "the clock jumped by -3600.0 s during the queries"),
+    ],
+)
+def test_what_changed_during_the_queries_is_named(
+    make_result: Callable[..., Result], changes: dict[str, Any], reason: str
+) -> None:
+    assert invalid_reasons(_read(make_result(), **changes)) == (reason,)
+
+
+def test_what_stays_within_bounds_and_what_is_not_told_is_no_reason(make_result: Callable[..., Result]) -> None:
+    usual = {"cpu_mhz": 2900.0, "temperature_c": 75.0, "major_faults": 12, "wall_s": 1e9 + 10.05}
+    assert invalid_reasons(_read(make_result(), **usual)) == ()
+    untold = dict.fromkeys(("cpu_mhz", "throttled", "temperature_c", "swapped_in_pages", "major_faults"))
+    assert invalid_reasons(_read(make_result(), **untold)) == ()
+
+
+def test_latency_that_drifts_within_a_process_is_named(make_result: Callable[..., Result]) -> None:
+    result = make_result()
+    rising = tuple(0.1 * (1 + 0.3 * index / 31) for index in range(32))
+    runs = (result.network[0], replace(result.network[1], latency_s=rising))
+    (reason,) = invalid_reasons(replace(result, network=runs))
+    assert reason.startswith("drift: latency rose by 26% within a process")
+
+
+def test_latency_that_drifts_from_process_to_process_is_named(make_result: Callable[..., Result]) -> None:
+    result = make_result()
+    runs = tuple(replace(result.network[0], latency_s=(0.2 - 0.01 * index,) * 32) for index in range(8))
+    (reason,) = invalid_reasons(replace(result, network=runs))
+    assert reason.startswith("drift: latency fell by 42% from the first process to the last")
+    assert invalid_reasons(replace(result, network=(runs[0], runs[7]))) == ()
+
+
+def test_a_gpu_that_slowed_down_is_named(make_result: Callable[..., Result]) -> None:
+    clocks = [300.0] * 4 + [1900.0] * 6 + [1500.0] * 6
+    samples = tuple(SensorSample(time_s=index / 2, clock_mhz={"sm": value}) for index, value in enumerate(clocks))
+    log = SensorLog(source="nvidia-smi", samples=samples, spans=(QuerySpan(start_s=2.0, end_s=8.0, queries=64),))
+    (reason,) = invalid_reasons(make_result(sensors=log))
+    assert reason == "the GPU's clock fell from 1,900 to 1,500 MHz during the queries"
+    steady = replace(log, spans=(QuerySpan(start_s=2.0, end_s=4.9, queries=64),))
+    assert invalid_reasons(make_result(sensors=steady)) == ()
 
 
 def test_a_machine_that_was_busy_in_one_round_of_a_stack_is_named(

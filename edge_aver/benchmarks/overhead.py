@@ -1,0 +1,192 @@
+"""What edge-aver adds to its runtime library: beside a bare loop in one process, and beside the library's own tool."""
+
+import importlib.metadata
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from edge_aver import runtime
+from edge_aver.benchmarks.feeds import Feed, feeds_of
+from edge_aver.benchmarks.request import Request
+from edge_aver.benchmarks.results import Result
+from edge_aver.benchmarks.runs import NetworkRun, OverheadRun, ToolRun
+from edge_aver.benchmarks.speed import Speedup, speedup_of_rounds, speedup_of_runs
+from edge_aver.bundle import open_artifact
+from edge_aver.errors import MeasurementError
+
+__all__ = ["Overhead", "OverheadAnswer", "ToolAnswer", "measure_overhead", "measure_with_tool", "overheads_of"]
+
+_TURN = 2
+"""Queries of each turn that count. One before them does not: threads of the other side may still wind down."""
+
+Ask = Callable[[Feed], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverheadAnswer:
+    """What one process measured; or why there is nothing to compare with."""
+
+    overhead: OverheadRun | None = None
+    not_measured: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolAnswer:
+    """What the library's own program told; or why it could not be asked."""
+
+    tool: ToolRun | None = None
+    not_measured: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overhead:
+    """Our median latency over that of `other`, with its 95 % interval, and the suite's limit.
+
+    `passed` goes by the ratio itself, as the limits of the front end do.
+    """
+
+    other: str
+    ratio: Speedup
+    limit: float | None
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the limit is kept; None where the suite names none."""
+        return None if self.limit is None else self.ratio.value <= self.limit
+
+
+def measure_overhead(request: Request) -> OverheadAnswer:
+    """Ask the same file about the same clips by turns, in seeded random order, ours and bare."""
+    artifact = open_artifact(Path(request.artifact))
+    if artifact.runtime not in _BARE:
+        return OverheadAnswer(not_measured=f"no bare loop over {artifact.runtime} to compare with")
+    _, clips = feeds_of(request)
+    name, bare = _BARE[artifact.runtime]
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+    chance = random.Random(request.seed)
+    with runtime.load(request.artifact, threads=request.threads) as model, bare(artifact.path, request.threads) as ask:
+        sides: dict[str, Ask] = {"ours": lambda feed: model.predict_tensors(*feed), "bare": ask}
+        for number in range(request.warmup_queries + request.queries):
+            for side in chance.sample(sorted(sides), 2):
+                turn = [_timed(sides[side], clips[(number + step) % len(clips)]) for step in range(1 + _TURN)]
+                if number >= request.warmup_queries:
+                    seconds[side] += turn[1:]
+    run = OverheadRun(other=name, ours_s=tuple(seconds["ours"]), other_s=tuple(seconds["bare"]))
+    return OverheadAnswer(overhead=run)
+
+
+def measure_with_tool(request: Request) -> ToolAnswer:
+    """Ask OpenVINO's benchmark_app about the same file, at the same precision and with as many threads.
+
+    Raises:
+        MeasurementError: it failed.
+    """
+    artifact = open_artifact(Path(request.artifact))
+    program = _program("benchmark_app")
+    if artifact.runtime != "openvino" or program is None:
+        reason = "benchmark_app is not installed" if artifact.runtime == "openvino" else f"none for {artifact.runtime}"
+        return ToolAnswer(not_measured=f"a benchmark program of the library: {reason}")
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.json"
+        # Threads stand there too: as an option the program takes them only without a hint.
+        threads = {} if request.threads is None else {"INFERENCE_NUM_THREADS": str(request.threads)}
+        properties = {"CPU": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"} | threads}
+        config.write_text(json.dumps(properties), encoding="utf-8")
+        command = [program, "-m", str(artifact.path / "model.xml"), "-load_config", str(config), *_SYNCHRONOUS]
+        command += ["-data_shape", "faces[1,15,224,224,3],audio[1,15,128]", "-niter", str(request.queries)]
+        command += ["-json_stats", "-report_type", "no_counters", "-report_folder", folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        report = Path(folder) / "benchmark_report.json"
+        if done.returncode or not report.is_file():
+            last = ([line for line in (done.stdout + done.stderr).splitlines() if line.strip()] or ["no message"])[-1]
+            raise MeasurementError(f"benchmark_app ended with status {done.returncode}: {last}")
+        results = json.loads(report.read_text(encoding="utf-8"))["execution_results"]
+    version = importlib.metadata.version("openvino")
+    run = ToolRun(
+        tool=f"benchmark_app {version}",
+        latency_s=(float(results["latency (ms)"]) / 1e3,),
+        queries=int(results["total number of iterations"]),
+    )
+    return ToolAnswer(tool=run)
+
+
+def overheads_of(result: Result) -> tuple[Overhead, ...]:
+    """Our latency against every other that was measured on the same file in the same run."""
+    limit = result.suite.overhead.max_over_other if result.suite.overhead else None
+    found = []
+    if result.overhead:
+        ours, other = ([s for run in result.overhead for s in side(run)] for side in (_ours, _other))
+        found.append(Overhead(other=result.overhead[0].other, ratio=speedup_of_rounds(ours, other), limit=limit))
+    if result.tools:
+        others = [NetworkRun(latency_s=(median(run.latency_s),), load_s=1.0) for run in result.tools if run.latency_s]
+        if ratio := speedup_of_runs(result.network, others):
+            found.append(Overhead(other=result.tools[0].tool, ratio=ratio, limit=limit))
+    return tuple(found)
+
+
+def _ours(run: OverheadRun) -> tuple[float, ...]:
+    return run.ours_s
+
+
+def _other(run: OverheadRun) -> tuple[float, ...]:
+    return run.other_s
+
+
+def _timed(ask: Ask, feed: Feed) -> float:
+    started = time.perf_counter()
+    ask(feed)
+    return time.perf_counter() - started
+
+
+def _program(name: str) -> str | None:
+    """Beside the interpreter, where an environment that is not active has it; else on the PATH."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name)
+
+
+@contextmanager
+def _bare_onnxruntime(path: Path, threads: int | None) -> Iterator[Ask]:
+    """As the library's first example, with its defaults; 8-bit products as exact as ours, else it computes less."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    yield lambda feed: session.run(None, {"faces": feed[0], "audio": feed[1]})
+
+
+@contextmanager
+def _bare_openvino(path: Path, threads: int | None) -> Iterator[Ask]:
+    """One request of a model compiled for latency, inputs shared; the precision that the file says, as ours."""
+    import openvino
+
+    config: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    }
+    if threads is not None:
+        config["INFERENCE_NUM_THREADS"] = threads
+    request = openvino.Core().compile_model(path / "model.xml", "CPU", config).create_infer_request()
+    yield lambda feed: request.infer({"faces": feed[0], "audio": feed[1]}, share_inputs=True)
+
+
+_BARE: Mapping[str, tuple[str, Any]] = {
+    "onnxruntime": ("bare onnxruntime session.run", _bare_onnxruntime),
+    "openvino": ("bare openvino request.infer", _bare_openvino),
+}
+
+_SYNCHRONOUS = ("-d", "CPU", "-hint", "latency", "-api", "sync", "-infer_precision", "CPU:f32")
