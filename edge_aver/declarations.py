@@ -1,5 +1,6 @@
 """TOML declarations read into dataclasses: found by shipped name or by path, unknown keys refused."""
 
+import functools
 import sys
 import types
 import typing
@@ -68,7 +69,7 @@ def parse(kind: type[T], table: Mapping[str, Any], *, where: str) -> T:
         DeclarationError: unknown key (the known ones are listed), missing key, or a value of another type.
     """
     assert is_dataclass(kind)
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     known = {item.name: item for item in fields(kind)}
     if unknown := sorted(set(table) - set(known)):
         raise DeclarationError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
@@ -77,6 +78,11 @@ def parse(kind: type[T], table: Mapping[str, Any], *, where: str) -> T:
         if name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise DeclarationError(f"{where}: key {name!r} is missing")
     return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -90,6 +96,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple:
         _expect(list, value, where)
+        # Long lists of measured values: the common case needs no message for each.
+        if arguments[0] in (str, int, float) and all(type(item) is arguments[0] for item in value):
+            return tuple(value)
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin in (dict, Mapping):
         _expect(dict, value, where)

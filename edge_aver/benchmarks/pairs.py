@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PureWindowsPath
 
 from edge_aver.benchmarks.sides import Prediction, Side
@@ -120,6 +121,7 @@ def _clip_name(text: str) -> str:
     return f"{name}{_form(text)['draw'] or ''}" if name else text
 
 
+@lru_cache(maxsize=16_384)
 def _ravdess_name(text: str) -> RavdessName | None:
     try:
         return parse_name(_form(text)["name"])
@@ -127,6 +129,7 @@ def _ravdess_name(text: str) -> RavdessName | None:
         return None
 
 
+@lru_cache(maxsize=16_384)
 def _form(text: str) -> re.Match[str]:
     """A file name in parts: `name`, and the `.2` of `03-01-03-01-02-01-07.2` in `draw` where it has one."""
     name = PureWindowsPath(text).name  # a Windows path takes both kinds of slash

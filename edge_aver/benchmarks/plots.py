@@ -15,6 +15,7 @@ from edge_aver.benchmarks.svg import (
     line,
     mark,
     rectangle,
+    staircase,
     text,
     text_width,
     wrap,
@@ -201,8 +202,8 @@ def _panel(panel: str, group: Sequence[Series], y: float) -> tuple[list[str], fl
     parts += _left_axis(up, _LEFT, _RIGHT, ticks=(0, 50, 90, 100), unit=" %")
     for item in group:
         for values in item.processes if len(item.processes) > 1 else ():
-            parts.append(curve(_steps(values, across, up), f"s{item.style + 1} thin", width=0.7))
-        parts.append(curve(_steps(_all(item), across, up), f"s{item.style + 1}", width=2))
+            parts.append(_steps(values, across, up, f"s{item.style + 1} thin", width=0.7))
+        parts.append(_steps(_all(item), across, up, f"s{item.style + 1}", width=2))
     return parts, height + 8
 
 
@@ -216,17 +217,17 @@ def _end_of(group: Sequence[Series]) -> tuple[float, str]:
     return 2 * usual, f"{beyond} slower, up to {milliseconds(slowest)}"
 
 
-def _steps(values: Sequence[float], across: Scale, up: Scale) -> list[tuple[float, float]]:
+def _steps(values: Sequence[float], across: Scale, up: Scale, style: str, *, width: float) -> str:
     """The empirical distribution: at each value it rises by one query's share."""
-    points: list[tuple[float, float]] = []
-    last = up.at(0.0)
-    for rank, value in enumerate(sorted(values), start=1):
-        x, y = across.at(1e3 * value), up.at(100 * rank / len(values))
-        if 1e3 * value > across.high:
-            return [*points, (x, last)]
-        points += [(x, last), (x, y)]
-        last = y
-    return points
+    ordered = sorted(value for value in values if 1e3 * value <= across.high)
+    wide, high, total = across.end - across.start, up.end - up.start, len(values)
+    steps = [
+        (across.start + wide * 1e3 * value / across.high, up.start + high * rank / total)
+        for rank, value in enumerate(ordered, start=1)
+    ]
+    if len(ordered) < total:
+        steps.append((across.end, steps[-1][1] if steps else up.start))
+    return staircase(steps, (steps[0][0], up.start), style, width=width)
 
 
 def _all(item: Series) -> list[float]:

@@ -112,6 +112,7 @@ def _context(content: Content) -> dict[str, Any]:
 
 
 _TABLES = (
+    *("folds", "throughput", "overhead", "energy"),
     *("glance", "accuracy", "emotions", "conditions", "against-fp32", "published"),
     *("latency", "end-to-end", "memory", "parity"),
 )
@@ -131,6 +132,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         ("trade", "Accuracy against cost", networks),
         ("end-to-end", "End to end", networks),
         ("memory", "Size and memory", networks),
+        ("energy", "Energy", networks),
         ("parity", "Parity", networks),
         ("front-end", "Front end", bool(content.fronts)),
         ("provenance", "Provenance", True),

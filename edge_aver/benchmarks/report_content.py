@@ -16,6 +16,7 @@ from edge_aver.benchmarks.report_costs import (
     memory_table,
     parity_table,
 )
+from edge_aver.benchmarks.report_extras import energy_table, folds_table, overhead_table, throughput_table
 from edge_aver.benchmarks.report_published import published_table
 from edge_aver.benchmarks.report_verdict import Headline, headlines, refused_table, remarks
 from edge_aver.benchmarks.results import Result
@@ -81,12 +82,16 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
         glance_table(rows),
         accuracy_table(rows),
         emotion_table(rows),
+        _unless_empty(folds_table(rows)),
         condition_table(rows, names) if set(names) - {BOTH} else None,
         cost_table(costs) if costs else None,
         published_table(published, pooled),
         latency_table(rows),
+        _unless_empty(throughput_table(rows)),
+        _unless_empty(overhead_table(rows)),
         end_to_end_table(rows),
         memory_table(rows),
+        energy_table(rows),
         parity_table(rows),
     )
     return Content(
@@ -102,3 +107,7 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
         published=published,
         pooled=pooled,
     )
+
+
+def _unless_empty(table: Table) -> Table | None:
+    return table if table.rows else None

@@ -1,9 +1,11 @@
 """Tables of a report on what artifacts cost: time, memory, and what the export did to the logits."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent
+from edge_aver.benchmarks.memory import Budget, memory_of
 from edge_aver.benchmarks.report_cells import (
     Cell,
     Column,
@@ -15,7 +17,7 @@ from edge_aver.benchmarks.report_cells import (
     status,
     words,
 )
-from edge_aver.benchmarks.stats import minimum_queries
+from edge_aver.benchmarks.stats import minimum_queries, percentiles
 
 __all__ = ["end_to_end_table", "front_end_tables", "glance_table", "latency_table", "memory_table", "parity_table"]
 
@@ -46,15 +48,18 @@ def glance_table(rows: Sequence[Row]) -> Table:
 
 def latency_table(rows: Sequence[Row]) -> Table:
     """Times of the network alone."""
+    on_device = any(run.compute_s for row in rows for run in row.summary.result.network)
     columns = (
         _ARTIFACT,
         Column(title="Queries"),
         Column(title="Processes"),
-        Column(title="p50", unit="ms"),
-        Column(title="p90", unit="ms"),
-        Column(title="p99", unit="ms"),
+        Column(title="p50", unit="ms, 95 %", ends=True),
+        Column(title="p90", unit="ms, 95 %", ends=True),
+        Column(title="p99", unit="ms, 95 %", ends=True),
         Column(title="p50 of processes", unit="ms, lowest to highest", ends=True),
+        *((Column(title="p50 without copies", unit="ms"),) if on_device else ()),
         Column(title="Load", unit="ms, median"),
+        Column(title="First answer", unit="ms, median"),
         Column(title="Layers as executed", words=True),
     )
     return Table(
@@ -63,7 +68,7 @@ def latency_table(rows: Sequence[Row]) -> Table:
         caption=f"Latency in ms. p99 is claimed from {minimum_queries(0.99)} queries on (MLPerf's rule), p90 from"
         f" {minimum_queries(0.9)}.",
         columns=columns,
-        rows=tuple(map(_latency, rows)),
+        rows=tuple(_latency(row, on_device) for row in rows),
     )
 
 
@@ -87,16 +92,21 @@ def end_to_end_table(rows: Sequence[Row]) -> Table:
 
 
 def memory_table(rows: Sequence[Row]) -> Table:
-    """Parameters, files, and what a process holds."""
+    """Parameters, files, what a process holds by part, and whether the device allows it."""
     on_gpu = any(row.summary.on_gpu for row in rows)
     columns = (
         _ARTIFACT,
         Column(title="Deployed", unit="M parameters"),
         Column(title="Paper's count", unit="M parameters"),
         Column(title="File", unit="MB"),
-        Column(title="Peak RSS", unit="MB"),
+        Column(title="Weights", unit="MB"),
+        Column(title="Activations", unit="MB"),
+        Column(title="Library", unit="MB"),
         Column(title="Before loading", unit="MB"),
+        Column(title="Peak RSS", unit="MB"),
+        Column(title="PSS at the end", unit="MB"),
         *((Column(title="Device memory", unit="MB"),) if on_gpu else ()),
+        Column(title="Budget", unit="MB of file"),
     )
     return Table(
         name="memory",
@@ -104,7 +114,7 @@ def memory_table(rows: Sequence[Row]) -> Table:
         caption="Parameters: what is deployed, and the paper's count (backbone with its ImageNet classifier)."
         " MB are 10⁶ bytes.",
         columns=columns,
-        rows=tuple((*_memory(row), *((_device_memory(row),) if on_gpu else ())) for row in rows),
+        rows=tuple(_memory(row, on_gpu) for row in rows),
     )
 
 
@@ -191,17 +201,21 @@ def _glance(row: Row) -> tuple[Cell, ...]:
     )
 
 
-def _latency(row: Row) -> tuple[Cell, ...]:
-    item = row.summary
-    spread = item.process_p50_s
-    middle = item.network_s.p50
+def _latency(row: Row, on_device: bool) -> tuple[Cell, ...]:
+    item, times = row.summary, row.summary.network_s
+    claimed = ((times.p50, times.p50_interval), (times.p90, times.p90_interval), (times.p99, times.p99_interval))
+    runs = item.result.network
+    inside = [value for run in runs for value in run.compute_s]
+    first = [run.first_answer_s for run in runs if run.first_answer_s is not None]
     return (
         row.cell,
-        figure(item.network_s.count, str),
-        figure(len(item.result.network), str),
-        *(_ms(value) for value in (middle, item.network_s.p90, item.network_s.p99)),
-        figure(middle, milliseconds, scale=1e3, ends=spread) if spread else missing(),
+        figure(times.count, str),
+        figure(len(runs), str),
+        *(figure(value, milliseconds, scale=1e3, ends=ends) for value, ends in claimed),
+        figure(times.p50, milliseconds, scale=1e3, ends=item.process_p50_s) if item.process_p50_s else missing(),
+        *((_ms(percentiles(inside).p50),) if on_device else ()),
         _ms(item.load_s),
+        _ms(median(first) if first else None),
         words(item.executed or "the runtime does not tell"),
     )
 
@@ -217,18 +231,27 @@ def _end_to_end(row: Row, stages: Sequence[str]) -> tuple[Cell, ...]:
     )
 
 
-def _memory(row: Row) -> tuple[Cell, ...]:
-    item, counts = row.summary, row.summary.result.spec.parameters
+def _memory(row: Row, on_gpu: bool) -> tuple[Cell, ...]:
+    table = memory_of(row.summary.result)
+    counts = (table.parameters_deployed, table.parameters_paper)
+    device = (_mb(table.device_bytes) if row.summary.on_gpu else words("none"),) if on_gpu else ()
     return (
         row.cell,
-        figure(counts.deployed if counts else None, lambda value: millions(int(value)), scale=1e-6),
-        figure(counts.paper if counts else None, lambda value: millions(int(value)), scale=1e-6),
-        *(_mb(value) for value in (item.result.artifact.size_bytes, item.peak_bytes, item.base_bytes)),
+        *(figure(count, lambda value: millions(int(value)), scale=1e-6) for count in counts),
+        *(_mb(value) for value in (table.file_bytes, table.weights_bytes, table.activations_bytes)),
+        *(_mb(value) for value in (table.library_bytes, row.summary.base_bytes)),
+        *(_mb(value) for value in (table.peak_bytes, table.pss_bytes)),
+        *device,
+        _budget(table.budget),
     )
 
 
-def _device_memory(row: Row) -> Cell:
-    return _mb(row.summary.device_memory_bytes) if row.summary.on_gpu else words("none")
+def _budget(budget: Budget | None) -> Cell:
+    if budget is None:
+        return missing("none named")
+    verdict = "fits" if budget.fits else "does not fit"
+    cell = figure(budget.limit_bytes, lambda value: megabytes(int(value)), verdict, scale=1e-6)
+    return Cell(**{**vars(cell), "mood": "good" if budget.fits else "bad"})
 
 
 def _parity(row: Row) -> list[tuple[Cell, ...]]:

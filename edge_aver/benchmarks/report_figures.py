@@ -96,6 +96,7 @@ _AXES = (
         caption="Accuracy against the network latency that nine in ten clips keep",
         label="network latency p90, ms",
         of=lambda row: None if row.summary.network_s.p90 is None else 1e3 * row.summary.network_s.p90,
+        ends=lambda row: _milliseconds(row.summary.network_s.p90_interval),
     ),
     _Axis(
         caption="Accuracy against the peak memory of a process",
@@ -108,6 +109,10 @@ _AXES = (
         of=lambda row: row.summary.result.artifact.size_bytes / 1e6,
     ),
 )
+
+
+def _milliseconds(ends: Interval | None) -> Interval | None:
+    return None if ends is None else Interval(low=1e3 * ends.low, high=1e3 * ends.high)
 
 
 def _by_corpus(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

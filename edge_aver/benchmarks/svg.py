@@ -5,7 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["WIDTH", "Scale", "curve", "document", "legend", "line", "mark", "rectangle", "text", "text_width", "wrap"]
+__all__ = [
+    "WIDTH",
+    "Scale",
+    "curve",
+    "document",
+    "legend",
+    "line",
+    "mark",
+    "rectangle",
+    "staircase",
+    "text",
+    "text_width",
+    "wrap",
+]
 
 WIDTH = 360.0
 """Of every plot, in its own units: narrow, so that a phone shows its text at full size."""
@@ -54,6 +67,16 @@ def curve(points: Sequence[tuple[float, float]], style: str, *, width: float = 1
     """A line through points; those that fall on the same tenth of a unit are drawn once."""
     seen = dict.fromkeys(f"{_n(x)} {_n(y)}" for x, y in points)
     return f'<path class="{style}" d="M{"L".join(seen)}" stroke-width="{_n(width)}"/>'
+
+
+def staircase(steps: Sequence[tuple[float, float]], start: tuple[float, float], style: str, *, width: float) -> str:
+    """A line from `start` that at each step goes across first, then up or down; steps too short to see are joined."""
+    path, last_x, last_y = [f"M{_n(start[0])} {_n(start[1])}"], "", _n(start[1])
+    for x, y in zip(*([f"{value:.1f}" for value in values] for values in zip(*steps, strict=True)), strict=True):
+        if x != last_x:
+            path.append(f"V{last_y}H{x}")
+        last_x, last_y = x, y
+    return f'<path class="{style}" d="{"".join(path)}V{last_y}" stroke-width="{_n(width)}"/>'
 
 
 def rectangle(x: float, y: float, width: float, height: float, style: str, *, title: str = "") -> str:

@@ -9,6 +9,7 @@ from edge_aver.benchmarks.report import write_report, write_reports
 from edge_aver.benchmarks.results import Gap, Result
 from edge_aver.errors import DeclarationError
 
+ROOT = Path(__file__).parents[2]
 FiveFolds = Callable[..., list[Result]]
 PUBLISHED = load_published("ravdess")
 OTHERS = "xlsr-Wav2Vec2.0"
@@ -42,7 +43,7 @@ def test_their_intervals_are_wilsons_at_the_n_assumed() -> None:
 
 
 def test_an_accuracy_that_is_none_is_refused(tmp_path: Path) -> None:
-    text = (Path("benchmarks/published/ravdess.toml")).read_text().replace('"88.33"', '"8833"')
+    text = (ROOT / "benchmarks" / "published" / "ravdess.toml").read_text().replace('"88.33"', '"8833"')
     path = tmp_path / "wrong.toml"
     path.write_text(text)
     with pytest.raises(DeclarationError, match="Self-Attention-based approach: accuracy_percent '8833'"):
