@@ -32,7 +32,7 @@ LEVELS = (
     {"calibration"},
     {"quantize", "models", "runtime"},
     {"benchmarks", "export"},
-    {"demo", "doctor"},
+    {"demo", "doctor", "study", "study_worker"},
     {"screens"},
     {"cli"},
     {"__main__"},
