@@ -8,25 +8,39 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from edge_aver.benchmarks.backbone_choice import Choice, PublishedBackbones, choose, load_published_backbones
 from edge_aver.benchmarks.backbone_results import BackboneStudy, Cell, FerAccuracy, write_study
 from edge_aver.benchmarks.backbone_suite import BackbonesPart, StudyNetwork
+from edge_aver.benchmarks.backbone_tables import draw_intervals
 from edge_aver.benchmarks.backbone_worker import MeasuredBackbone
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
 from edge_aver.benchmarks.suites import Suite
+from edge_aver.calibration.draw import calibration_clips, draw_calibration
+from edge_aver.calibration.folds import load_fold
 from edge_aver.console import progress, say
-from edge_aver.corpora.study_faces import StudyFaces
+from edge_aver.corpora.fer2013_parts import read_parts
+from edge_aver.corpora.golden import golden_clips
+from edge_aver.corpora.store import PreparedStore
+from edge_aver.corpora.study_faces import StudyFaces, enlarged_faces
 from edge_aver.declarations import parse
 from edge_aver.errors import MeasurementError
 from edge_aver.files import json_text, sha256_bytes, write_text
+from edge_aver.spec import Preprocessing
+from edge_aver.targets import load_profile, runtime_module
+from edge_aver.workspace import Workspace
 
-__all__ = ["StudyRequest", "run_study"]
+__all__ = ["PublishedStudy", "StudyOutcome", "StudyRequest", "published_study", "run_study", "study_backbones"]
 
+_CORPORA = ("ravdess", "composite", "synthetic")
+_PUBLISHED_TITLE = "The paper's own accuracies (Table 2), N = 3,589, sizes as printed there"
 _WEIGHTS = "random, batch norms measured on faces: latency, memory and sizes do not depend on them, accuracy would"
 
 
@@ -65,6 +79,88 @@ class StudyRequest:
         """What must agree for an interrupted study to go on: everything asked for, the faces, machine and tools."""
         table = {**asdict(self), "faces": [self.faces.origin, self.faces.sha256], "data": str(self.data)}
         return sha256_bytes(json_text([table, asdict(describe_machine()), tool_versions()]).encode())[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOutcome:
+    """A study, its file, and the figure of its intervals."""
+
+    study: BackboneStudy
+    path: Path
+    figure: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedStudy:
+    """The paper's accuracies, what they lead to, and their figure."""
+
+    published: PublishedBackbones
+    choice: Choice
+    figure: Path
+
+
+def published_study(suite: Suite, *, reports: Path) -> PublishedStudy:
+    """Figure 7 and the conclusion from the paper's own accuracies and the suite's budget; measures nothing."""
+    published, part = load_published_backbones(), suite.backbones
+    assert part is not None
+    figure = reports / "backbones-published.svg"
+    draw_intervals(published.candidates(), figure, level=part.level, budget_mb=part.budget_mb, title=_PUBLISHED_TITLE)
+    choice = choose(published.candidates(), budget_mb=part.budget_mb, level=part.level)
+    return PublishedStudy(published=published, choice=choice, figure=figure)
+
+
+def study_backbones(
+    suite: Suite,
+    place: Workspace,
+    *,
+    names: Sequence[str] = (),
+    targets: Sequence[str],
+    precisions: Sequence[str],
+    data: Path | None = None,
+    train: bool = False,
+    freeze_backbone: bool = False,
+    epochs: int | None = None,
+    threads: int | None = None,
+) -> StudyOutcome:
+    """Run a study in a workspace: faces of FER2013 (`data`), else of a prepared corpus, else made-up ones for fp32.
+
+    Raises:
+        CorpusError, MeasurementError, DeclarationError: see `run_study` and `read_parts`.
+    """
+    part = suite.backbones
+    assert part is not None
+    for target in targets:
+        runtime_module(load_profile(target).runtime)
+    request = StudyRequest(
+        suite=suite,
+        networks=part.named(tuple(names)),
+        targets=tuple(targets),
+        precisions=tuple(precisions),
+        faces=_faces(part.calibration_faces, suite.seed, place, data),
+        threads=threads,
+        data=data if train else None,
+        freeze_backbone=freeze_backbone,
+        epochs=epochs,
+    )
+    study, path = run_study(request, results=place.results, cache=place.cache)
+    figure, measured = place.reports / f"{path.stem}.svg", study.candidates()
+    candidates = measured or load_published_backbones().candidates()
+    title = "Accuracies measured here" if measured else _PUBLISHED_TITLE
+    draw_intervals(candidates, figure, level=part.level, budget_mb=part.budget_mb, title=title)
+    return StudyOutcome(study=study, path=path, figure=figure)
+
+
+def _faces(count: int, seed: int, place: Workspace, data: Path | None) -> StudyFaces:
+    if data is not None:
+        return enlarged_faces(read_parts(data, ("train",))["train"], count, seed=seed)
+    for corpus in _CORPORA:
+        if (place.prepared(corpus) / "store.json").is_file():
+            store, fold = PreparedStore.open(place.prepared(corpus), Preprocessing()), load_fold(corpus, 1)
+            clips = calibration_clips(store, draw_calibration(store, fold, count, seed=seed))
+            shown = [clip.faces[clip.face_found][0] for clip in clips if clip.face_found.any()]
+            return StudyFaces(pixels=np.stack(shown), origin=f"{len(shown)} clips of {corpus}, training actors, fold 1")
+    golden = golden_clips(1, Preprocessing())["faces"][0]
+    return StudyFaces(pixels=golden, origin="made-up faces: nothing is prepared here", real=False)
 
 
 def run_study(request: StudyRequest, *, results: Path, cache: Path) -> tuple[BackboneStudy, Path]:
