@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction
     from edge_aver.runtime.build_kit import KitBuild
+    from edge_aver.study import PublishedStudy, StudyOutcome
 
 __all__ = [
     "show_artifacts",

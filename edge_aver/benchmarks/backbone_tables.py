@@ -11,7 +11,7 @@ from rich.text import Text
 
 from edge_aver.benchmarks.backbone_choice import Candidate, PublishedBackbones, choose
 from edge_aver.benchmarks.backbone_results import BackboneStudy
-from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, milliseconds, percent
+from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, milliseconds
 from edge_aver.errors import MissingLibraryError
 from edge_aver.files import atomic_path
 
