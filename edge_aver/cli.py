@@ -235,6 +235,13 @@ def _refuse(corpus: str, options: dict[str, object]) -> None:
             raise typer.BadParameter(f"{name} is not for corpus {corpus}: leave it out")
 
 
+def _refuse_for(what: str, options: dict[str, object]) -> None:
+    """Refuse options that were given and do not go with a suite or an option."""
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(f"{name} does not go with {what}: leave it out")
+
+
 @app.command()
 def train(
     arch: ArchOption,
@@ -421,6 +428,19 @@ def benchmark(
     remote_command: Annotated[
         str | None, typer.Option("--remote-command", help="With --host: edge-aver there, if off the PATH.")
     ] = None,
+    backbone: Annotated[
+        list[str] | None, typer.Option("--backbone", help="Suite backbones: of its networks; all by default.")
+    ] = None,
+    train_backbones: Annotated[
+        bool, typer.Option("--train", help="Suite backbones: train and test them on FER2013 (--data).")
+    ] = False,
+    freeze_backbone: Annotated[
+        bool, typer.Option("--freeze-backbone", help="With --train: the classifier only.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="With --train: at most this many.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Suite backbones: the paper's accuracies alone; measures nothing.")
+    ] = False,
     threads: ThreadsOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
     json_path: JsonOption = None,
@@ -435,7 +455,39 @@ def benchmark(
     from edge_aver.benchmarks.suites import load_suite
     from edge_aver.bundle import choose_artifacts
 
-    place = Workspace(root=workspace)
+    place, asked = Workspace(root=workspace), load_suite(suite)
+    options = {"--backbone": backbone, "--train": train_backbones, "--freeze-backbone": freeze_backbone}
+    options |= {"--epochs": epochs, "--published": published}
+    if asked.backbones is not None:
+        others = {"--arch": arch, "--modality": modality, "--missing-faces": missing_faces, "--golden": golden}
+        _refuse_for(suite, others | {"--host": host})
+        if (freeze_backbone or epochs) and not train_backbones:
+            raise typer.BadParameter("--freeze-backbone and --epochs go with --train")
+        if published:
+            rest = {"--data": data, "--train": train_backbones, "--backbone": backbone, "--target": target}
+            _refuse_for("--published", rest | {"--precision": precision})
+        if len(data or ()) > 1 or (train_backbones and not data):
+            raise typer.BadParameter("--train takes one --data: FER2013 as a zip, CSV or folder")
+        from edge_aver.study import published_study, study_backbones
+
+        if published:
+            screens.show_published_backbones(published_study(asked, reports=place.reports), json_path)
+            return
+        study = study_backbones(
+            asked,
+            place,
+            names=backbone or (),
+            targets=target or _CPU_TARGETS,
+            precisions=precision or ("fp32", "int8"),
+            data=data[0] if data else None,
+            train=train_backbones,
+            freeze_backbone=freeze_backbone,
+            epochs=epochs,
+            threads=threads,
+        )
+        screens.show_backbones(study, json_path)
+        return
+    _refuse_for(suite, options)
     artifacts = choose_artifacts(
         place.artifacts, architecture=arch, precision=precision, target=target, kits=host is not None
     )
@@ -453,7 +505,7 @@ def benchmark(
     results = run_benchmark(
         artifacts,
         place.prepared,
-        load_suite(suite),
+        asked,
         results=place.results,
         threads=threads,
         data=data or (),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction
     from edge_aver.runtime.build_kit import KitBuild
+    from edge_aver.study import PublishedStudy, StudyOutcome
 
 __all__ = [
     "show_artifacts",
@@ -164,6 +165,33 @@ def show_results(results: Sequence["Result"], json_path: str | None) -> None:
     if json_path != "-":
         print_results(Console(), results)
     _write_json([document(result) for result in results], json_path)
+
+
+def show_backbones(outcome: "StudyOutcome", json_path: str | None) -> None:
+    """The table of a study, what its intervals lead to, and where its result and figure stand."""
+    from edge_aver.benchmarks.backbone_choice import load_published_backbones
+    from edge_aver.benchmarks.backbone_results import document
+    from edge_aver.benchmarks.backbone_tables import print_study
+
+    if json_path != "-":
+        console = Console()
+        print_study(console, outcome.study, load_published_backbones())
+        console.print(f"Result: {outcome.path}\nFigure: {outcome.figure}", highlight=False, soft_wrap=True)
+    _write_json(document(outcome.study), json_path)
+
+
+def show_published_backbones(outcome: "PublishedStudy", json_path: str | None) -> None:
+    """The paper's table with intervals, what it leads to, and where the figure stands."""
+    from edge_aver.benchmarks.backbone_tables import print_candidates
+
+    published = outcome.published
+    if json_path != "-":
+        console = Console(highlight=False)
+        print_candidates(console, published.candidates(), level=outcome.choice.level)
+        console.print(f"{published.source}. The paper's accuracies: nothing was measured here.", markup=False)
+        console.print(str(outcome.choice), markup=False)
+        console.print(f"Figure: {outcome.figure}", soft_wrap=True, markup=False)
+    _write_json({**asdict(outcome.choice), "source": published.source, "figure": outcome.figure}, json_path)
 
 
 def show_verdict(verdict: "Verdict", json_path: str | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tomllib
 
+from edge_aver.benchmarks.backbone_choice import load_published_backbones
 from edge_aver.benchmarks.published import load_published
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.calibration.folds import fold_count, load_fold
@@ -31,7 +32,7 @@ LEVELS = (
     {"calibration"},
     {"quantize", "models", "runtime"},
     {"benchmarks", "export"},
-    {"demo", "doctor"},
+    {"demo", "doctor", "study", "study_worker"},
     {"screens"},
     {"cli"},
     {"__main__"},
@@ -114,8 +115,12 @@ def load_folds(name):
             load_fold(corpus, index)
 
 
+def load_any_published(name):
+    return load_published_backbones(name) if name == "backbones" else load_published(name)
+
+
 LOADERS = {
-    "benchmarks/published": load_published,
+    "benchmarks/published": load_any_published,
     "benchmarks/suites": load_suite,
     "calibration/folds": load_folds,
     "export/recipes": load_recipe,

@@ -208,7 +208,8 @@ def latest_results(folder: Path, *, refused: list[tuple[str, str]] | None = None
         ArtifactError: a file among them that is no result, or none at all.
     """
     newest: dict[tuple[str, str, bool], Result] = {}
-    for path in sorted(folder.glob("*/*.json")):
+    # Studies of backbones are of another kind (`backbone_results`).
+    for path in sorted(path for path in folder.glob("*/*.json") if path.parent.name != "backbones"):
         try:
             result = read_result(path)
         except ArtifactError as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_aver import declarations
+from edge_aver.benchmarks.backbone_suite import BackbonesPart
 from edge_aver.errors import DeclarationError
 
 __all__ = ["FrontEndLimits", "FrontEndPart", "OfflinePart", "OverheadPart", "Suite", "load_suite", "suite_names"]
@@ -117,6 +118,7 @@ class Suite:
         accuracy: whether every test clip is labelled.
         offline: how throughput is measured; None leaves it out.
         overhead: how our overhead is measured; None leaves it out.
+        backbones: what is measured instead of artifacts; None in the others.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Suite:
     accuracy: bool = True
     offline: OfflinePart | None = None
     overhead: OverheadPart | None = None
+    backbones: BackbonesPart | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""

@@ -14,7 +14,7 @@ from torch import nn
 from edge_aver.errors import ExportError
 from edge_aver.models.network import AverNetwork, block_paths
 
-__all__ = ["BLOCKS_KEY", "OPSET", "onnx_from_torch", "read_blocks"]
+__all__ = ["BLOCKS_KEY", "OPSET", "onnx_from_faces", "onnx_from_torch", "read_blocks"]
 
 OPSET = 18
 """The newest that TensorRT 10.3 (JetPack 6), OpenVINO and ONNX Runtime all read; LayerNormalization needs 17."""
@@ -38,10 +38,28 @@ def onnx_from_torch(network: AverNetwork, path: Path) -> None:
     Raises:
         ExportError: the tracer refused the network.
     """
-    model = _trace(network.eval().cpu())
+    # Two windows: an example of one would let the tracer take the batch for a constant.
+    example = {"faces": torch.zeros(2, 15, 224, 224, 3, dtype=torch.uint8), "audio": torch.zeros(2, 15, 128)}
+    model = _trace(network.eval().cpu(), example, "logits")
+    _write(model, path, block_paths(network))
+
+
+def onnx_from_faces(network: nn.Module, path: Path) -> None:
+    """Trace a network of single faces: `faces` (N, 224, 224, 3) uint8 in, `features` out, the batch free.
+
+    Nodes are named as by `onnx_from_torch`; modules must stand below `frame_encoder` for that.
+
+    Raises:
+        ExportError: the tracer refused the network.
+    """
+    example = {"faces": torch.zeros(2, 224, 224, 3, dtype=torch.uint8)}
+    _write(_trace(network.eval().cpu(), example, "features"), path, {})
+
+
+def _write(model: onnx.ModelProto, path: Path, paths: Mapping[str, str]) -> None:
     scopes = {node.name: _scope(node) for node in model.graph.node}
     renamed = _rename(model, scopes)
-    blocks = _block_tensors(model, {renamed[name]: scope for name, scope in scopes.items()}, block_paths(network))
+    blocks = _block_tensors(model, {renamed[name]: scope for name, scope in scopes.items()}, paths)
     _strip(model)
     onnx.helper.set_model_props(model, {BLOCKS_KEY: json.dumps(list(blocks.items()))})
     onnx.checker.check_model(model, full_check=True)
@@ -55,9 +73,7 @@ def read_blocks(path: Path) -> dict[str, str]:
     return dict(json.loads(properties.get(BLOCKS_KEY, "[]")))
 
 
-def _trace(network: nn.Module) -> onnx.ModelProto:
-    # Two windows: an example of one would let the tracer take the batch for a constant.
-    example = (torch.zeros(2, 15, 224, 224, 3, dtype=torch.uint8), torch.zeros(2, 15, 128))
+def _trace(network: nn.Module, example: Mapping[str, torch.Tensor], output: str) -> onnx.ModelProto:
     batch = torch.export.Dim("batch", min=1, max=1024)
     with warnings.catch_warnings():
         # Both inputs share one batch dimension: the tracer remarks that it names it once.
@@ -67,13 +83,13 @@ def _trace(network: nn.Module) -> onnx.ModelProto:
         try:
             program = torch.onnx.export(
                 network,
-                example,
+                tuple(example.values()),
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
-                input_names=["faces", "audio"],
-                output_names=["logits"],
-                dynamic_shapes=({0: batch}, {0: batch}),
+                input_names=list(example),
+                output_names=[output],
+                dynamic_shapes=tuple({0: batch} for _ in example),
             )
         except torch.onnx.errors.OnnxExporterError as error:
             raise ExportError(f"PyTorch cannot trace the network to ONNX: {error}") from error

@@ -13,7 +13,7 @@ from edge_aver.errors import CheckpointError
 from edge_aver.files import sha256_file
 from edge_aver.models.weights import assign, read_weights
 
-__all__ = ["FEATURES", "build_backbone", "load_backbone_weights"]
+__all__ = ["FEATURES", "FETCH_FAILURES", "build_backbone", "load_backbone_weights"]
 
 FEATURES = 1280
 """Channels of the last feature map."""
@@ -24,7 +24,7 @@ _HUB_FILE = "model.safetensors"
 _REACH_TIMEOUT_S = 5.0
 
 # The bases of the hub's error are those of the HTTP library it uses, which has changed over the years.
-_FETCH_FAILURES = cast("tuple[type[Exception], ...]", (OSError, *HfHubHTTPError.__bases__))
+FETCH_FAILURES = cast("tuple[type[Exception], ...]", (OSError, *HfHubHTTPError.__bases__))
 
 
 def build_backbone() -> nn.Module:
@@ -66,7 +66,7 @@ def _fetch_imagenet() -> Path:
     try:
         _reach_hub()
         return Path(hf_hub_download(_HUB_REPOSITORY, _HUB_FILE))
-    except _FETCH_FAILURES as error:
+    except FETCH_FAILURES as error:
         raise CheckpointError(
             f"ImageNet weights cannot be fetched from {constants.ENDPOINT} ({type(error).__name__}: {error}); "
             "give --backbone-weights PATH, or none for random ones"

@@ -21,8 +21,8 @@ WIDTH = 128
 """Features a frame and modality that the fusion works on (paper, 4.2.2)."""
 
 _CONSTANTS = Preprocessing()
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 _IMAGENET_CLASSIFIER = FEATURES * 1000 + 1000
 _SMALLEST_STD = 1e-3
 _STAGES = 6
@@ -99,8 +99,8 @@ class FrameEncoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         # Not persistent: constants of the contract, not of a training.
-        self.register_buffer("mean", 255 * torch.tensor(_IMAGENET_MEAN).reshape(1, 3, 1, 1), persistent=False)
-        self.register_buffer("scale", 1 / (255 * torch.tensor(_IMAGENET_STD)).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", 1 / (255 * torch.tensor(IMAGENET_STD)).reshape(1, 3, 1, 1), persistent=False)
         self.backbone = build_backbone()
         self.dense = nn.Linear(FEATURES, WIDTH)
 
