@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -235,7 +235,7 @@ def _refuse(corpus: str, options: dict[str, object]) -> None:
             raise typer.BadParameter(f"{name} is not for corpus {corpus}: leave it out")
 
 
-def _refuse_for(what: str, options: dict[str, object]) -> None:
+def _refuse_for(what: str, options: Mapping[str, object]) -> None:
     """Refuse options that were given and do not go with a suite or an option."""
     for name, value in options.items():
         if value:
@@ -456,7 +456,11 @@ def benchmark(
     from edge_aver.bundle import choose_artifacts
 
     place, asked = Workspace(root=workspace), load_suite(suite)
-    options = {"--backbone": backbone, "--train": train_backbones, "--freeze-backbone": freeze_backbone}
+    options: dict[str, object] = {
+        "--backbone": backbone,
+        "--train": train_backbones,
+        "--freeze-backbone": freeze_backbone,
+    }
     options |= {"--epochs": epochs, "--published": published}
     if asked.backbones is not None:
         others = {"--arch": arch, "--modality": modality, "--missing-faces": missing_faces, "--golden": golden}

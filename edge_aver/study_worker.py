@@ -39,7 +39,7 @@ def perform(request: Mapping[str, Any]) -> dict[str, Any]:
 def _build(arguments: dict[str, Any]) -> Any:
     from edge_aver.export.backbones import build_backbone
 
-    paths = {key: Path(arguments.pop(key)) for key in ("faces", "folder")}
+    paths: dict[str, Any] = {key: Path(arguments.pop(key)) for key in ("faces", "folder")}
     return build_backbone(arguments.pop("name"), **arguments, **paths)
 
 

@@ -89,9 +89,9 @@ def draw_intervals(candidates: Sequence[Candidate], path: Path, *, level: float,
     axes = figure.add_subplot()
     for row, item in enumerate(ranked):
         ends, tied = item.interval(level), item.name in choice.tied
-        look = {"color": "#3b6ea5" if tied else "#999999", "linewidth": 3 if tied else 1.5}
-        axes.plot([100 * ends.low, 100 * ends.high], [row, row], **look)
-        axes.plot(100 * item.rate, row, "D" if item.name == choice.chosen else "o", color=look["color"])
+        color = "#3b6ea5" if tied else "#999999"
+        axes.plot([100 * ends.low, 100 * ends.high], [row, row], color=color, linewidth=3 if tied else 1.5)
+        axes.plot(100 * item.rate, row, "D" if item.name == choice.chosen else "o", color=color)
     axes.axvline(100 * ranked[0].interval(level).low, color="#444444", linewidth=1, linestyle=":")
     names = [f"{item.name}{' (chosen)' if item.name == choice.chosen else ''}" for item in ranked]
     axes.set_yticks(range(len(ranked)), names)

@@ -21,6 +21,7 @@ from edge_aver.models.backbones import FaceNetwork, build_face_network, settle_n
 
 __all__ = ["FerOutcome", "FerPlan", "FerSystem", "train_on_fer"]
 
+_NO_WEIGHTS: tuple[type[Exception], ...] = (CheckpointError, *FETCH_FAILURES)
 _GRID = 2
 """The last feature map is pooled to 2 x 2: EfficientNetV2-B0's 1,280 channels then give the paper's 5,120 inputs."""
 
@@ -140,7 +141,7 @@ def _start(name: str, train: FerPart, plan: FerPlan) -> tuple[FaceNetwork, str]:
             urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=_REACH_TIMEOUT_S
         ):
             return build_face_network(name, pretrained=True), "imagenet"
-    except (CheckpointError, *FETCH_FAILURES) as error:
+    except _NO_WEIGHTS as error:
         say(f"{name}: no ImageNet weights ({type(error).__name__}: {error}); it is trained from random ones")
     network = build_face_network(name, seed=plan.seed)
     faces = interpolate(torch.from_numpy(train.faces[:64]).float()[:, None], size=(plan.face_px, plan.face_px))
@@ -155,7 +156,7 @@ def _tensors(part: FerPart, device: str) -> _Part:
 def _features(system: FerSystem, faces: Tensor, plan: FerPlan) -> Tensor:
     system.eval()
     with torch.no_grad():
-        return torch.cat([system.features(part.float()) for part in faces.split(plan.batch)])
+        return torch.cat([system.features(part.float()) for part in torch.split(faces, plan.batch)])
 
 
 def _fit(learner: nn.Module, train: _Part, validation: _Part, plan: FerPlan, chance: torch.Generator) -> int:
@@ -196,7 +197,7 @@ def _evaluate(learner: nn.Module, part: _Part, plan: FerPlan) -> tuple[float, in
     learner.eval()
     loss, correct = 0.0, 0
     with torch.no_grad():
-        for inputs, labels in zip(part[0].split(plan.batch), part[1].split(plan.batch), strict=True):
+        for inputs, labels in zip(torch.split(part[0], plan.batch), torch.split(part[1], plan.batch), strict=True):
             logits = learner(inputs.float())
             loss += cross_entropy(logits, labels, reduction="sum").item()
             correct += int((logits.argmax(dim=1) == labels).sum())
