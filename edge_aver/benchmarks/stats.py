@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist, geometric_mean
 
 __all__ = [
@@ -164,6 +165,7 @@ def percentile_interval(values: Sequence[float], quantile: float, *, level: floa
     return Interval(low=ordered[low_rank - 1], high=ordered[high_rank - 1])
 
 
+@lru_cache(maxsize=1 << 14)
 def _binomial(count: int, successes: int, chance: float) -> float:
     log = math.lgamma(count + 1) - math.lgamma(successes + 1) - math.lgamma(count - successes + 1)
     return math.exp(log + successes * math.log(chance) + (count - successes) * math.log1p(-chance))

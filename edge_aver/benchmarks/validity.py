@@ -1,9 +1,10 @@
 """Whether a result may be relied on: VALID, or INVALID with every reason."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from statistics import median
 
-from edge_aver.benchmarks.drift import trend_of
+from edge_aver.benchmarks.drift import Trend, trend_of
 from edge_aver.benchmarks.readings import Reading
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.sensors import SensorLog
@@ -85,9 +86,15 @@ def _busy(result: Result) -> Iterator[str]:
         yield f"a busy host: {stolen:.0%} of the processor time was taken from this virtual machine"
 
 
+@lru_cache(maxsize=1024)
+def _trend_of_run(latency_s: tuple[float, ...]) -> Trend | None:
+    """A report asks for it several times of each process."""
+    return trend_of(latency_s)
+
+
 def _drifting(result: Result) -> Iterator[str]:
     """Within the processes, and from one process to the next."""
-    within = [trend for run in result.network if (trend := trend_of(run.latency_s))]
+    within = [trend for run in result.network if (trend := _trend_of_run(run.latency_s))]
     medians = [percentile(run.latency_s, 0.5) for run in result.network if run.latency_s]
     between = [trend for trend in (trend_of(medians),) if trend]
     for trends, where in ((within, "within a process"), (between, "from the first process to the last")):
