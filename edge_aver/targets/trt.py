@@ -18,6 +18,11 @@ from edge_aver.targets.trt_runner import open_engine
 
 __all__ = ["TensorRt", "tensorrt_runtime"]
 
+_UNSTEADY = (
+    "this system gives a build no fixed addresses or no real-time scheduling, and the compiler numbers what it makes "
+    "by the order of both"
+)
+
 
 def tensorrt_runtime(runtime: str) -> RuntimeModule:
     """The functions of `tensorrt` or `tensorrt-rtx`: their libraries have the same interface."""
@@ -42,8 +47,8 @@ class TensorRt:
     ) -> Mapping[str, Any]:
         """Compile an engine; see `RuntimeModule.build`. `metadata` is for the sidecar: an engine holds none.
 
-        TensorRT-RTX times no kernels while it builds, so a second build gives the same bytes; it is done, and whether
-        they are the same is told. TensorRT times them, so its builds differ.
+        TensorRT-RTX times no kernels while it builds, so a second build can give the same bytes (see `build_apart`); it
+        is done, and whether they are the same is told. TensorRT times them, so its builds differ.
         """
         library = self._library()
         profile = profile or DeviceProfile(name="here", title="", runtime=self.runtime, precisions=())
@@ -54,6 +59,7 @@ class TensorRt:
         else:
             built, identical = build_plan(library, lowered, profile), None
         out.write_bytes(built.plan)
+        unsteady = _UNSTEADY if identical is False and not built.steady else None
         return {
             "library": library.__name__,
             "library_version": library.__version__,
@@ -65,6 +71,8 @@ class TensorRt:
             "engine_bytes": len(built.plan),
             "engine_seconds": built.seconds,
             "rebuild_identical": identical,
+            "rebuild_note": unsteady,
+            "precision_note": built.precision_note,
             "layers": dict(built.layers.counts),
             "products": {kind: list(nodes) for kind, nodes in built.layers.products.items()},
         }
