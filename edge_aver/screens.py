@@ -135,6 +135,8 @@ def show_kit_build(built: "KitBuild", json_path: str | None) -> None:
     for engine in built.engines:
         layers = ", ".join(f"{count} {kind}" for kind, count in engine.build.get("layers", {}).items()) or "not told"
         lines.append(f"{engine.path}  {engine.size_bytes / 1e6:.1f} MB; layers by type: {layers}; DLA off")
+        if note := engine.build.get("precision_note"):
+            lines.append(f"  {note}")
     for check in built.checks:
         figures = f"SQNR {check.sqnr_db:.1f} dB, largest difference {check.max_abs_diff:.2g}"
         lines.append(f"  {check.graph} as expected: {figures}")

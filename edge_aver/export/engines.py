@@ -20,6 +20,8 @@ from edge_aver.targets import DeviceProfile, RuntimeModule
 
 __all__ = ["build_parts", "check_engine_here", "check_lowered", "part_path", "say_build"]
 
+_DIFFERS = "a second build of the same file gave other bytes, so this engine cannot be reproduced by its hash: "
+
 
 def check_lowered(lowered: Path, runtime: str) -> None:
     """Refuse, before anything is built, a graph that the builder would read as something else.
@@ -52,13 +54,19 @@ def check_engine_here(
 
 
 def say_build(name: str, told: Mapping[str, Any]) -> None:
-    """Say what a build told: layers by type, bytes, seconds, and whether a second build gave the same bytes."""
+    """Say what a build told, if it tells anything: bytes, seconds, layers by type, and what is not as one expects."""
+    if "engine_bytes" not in told:
+        return
     layers = ", ".join(f"{count} {kind}" for kind, count in told["layers"].items()) or "not told"
-    same = {True: ", rebuild byte-identical", False: ", REBUILD DIFFERS"}.get(told["rebuild_identical"], "")
+    same = ", rebuild byte-identical" if told["rebuild_identical"] else ""
     say(
         f"{name}: {told['engine_bytes']:,} bytes in {told['engine_seconds']:.1f} s{same}; layers by executed type: "
         f"{layers}; DLA {told['dla']}"
     )
+    if told["rebuild_identical"] is False:
+        say(f"{name}: {_DIFFERS}{told['rebuild_note'] or 'report it, with the versions that edge-aver doctor lists'}")
+    if told["precision_note"]:
+        say(f"{name}: {told['precision_note']}")
 
 
 def part_path(whole: Path, part: str) -> Path:

@@ -3,7 +3,7 @@
 import importlib.metadata
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from edge_aver.quantize import Recipe, load_recipe
 from edge_aver.quantize.lower import lower
 from edge_aver.quantize.ptq import Feed
 from edge_aver.spec import SPEC_KEY, CalibrationManifest, ModelSpec
-from edge_aver.targets import RUNTIMES, DeviceProfile, runtime_module
+from edge_aver.targets import RUNTIMES, DeviceProfile, RuntimeModule, runtime_module
 
 __all__ = ["CalibrationFeeds", "ExportRequest", "artifact_name", "draw_manifest", "export"]
 
@@ -69,6 +69,31 @@ class _Graph:
     simplification: Simplification
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One artifact to make: a recipe for a target, and what all artifacts of an export share."""
+
+    request: ExportRequest
+    recipe: Recipe
+    profile: DeviceProfile
+    graph: _Graph
+    ladder: Ladder
+    folder: Path
+    advance: Advance
+    started: float
+
+    @property
+    def title(self) -> str:
+        return f"{self.recipe.name} for {self.profile.name}"
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the sidecar tells of every build."""
+        simplification = asdict(self.graph.simplification)
+        seconds = time.perf_counter() - self.started
+        return {"seconds": seconds, "simplification": simplification, "runtimes": sorted(RUNTIMES)}
+
+
 def artifact_name(spec: ModelSpec, recipe: Recipe, profile: DeviceProfile) -> str:
     """`aver-<arch>-<corpus>-fold<k>-<precision>` and the suffix of the runtime; a device of one's own is named too."""
     stem = f"aver-{spec.architecture}-{spec.corpus}-fold{spec.fold}-{recipe.name}"
@@ -102,7 +127,18 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
         ladder = Ladder(request.checkpoint.network, parity_clips(request.store, request.fold, _clips_needed(request)))
         graph = _graph(request.checkpoint, ladder, Path(folder), advance)
         return tuple(
-            _export_one(request, recipe, profile, graph, ladder, Path(folder), advance)
+            _export_one(
+                _Job(
+                    request=request,
+                    recipe=recipe,
+                    profile=profile,
+                    graph=graph,
+                    ladder=ladder,
+                    folder=Path(folder),
+                    advance=advance,
+                    started=time.perf_counter(),
+                )
+            )
             for recipe in request.recipes
             for profile in request.profiles
         )
@@ -112,8 +148,8 @@ def _check_targets(request: ExportRequest) -> None:
     for profile in request.profiles:
         if not profile.built_on:
             runtime_module(profile.runtime)
-        if request.split and not RUNTIMES[profile.runtime].needs_gpu:
-            raise TargetError(f"target {profile.name} takes the whole network: --split is for engines of a GPU")
+        if request.split and not RUNTIMES[profile.runtime].splits:
+            raise TargetError(f"target {profile.name} takes the whole network: --split is for engines of TensorRT")
         for recipe in request.recipes:
             profile.check_precision(recipe.name, recipe.default)
 
@@ -136,87 +172,85 @@ def _graph(checkpoint: Checkpoint, ladder: Ladder, folder: Path, advance: Advanc
     return _Graph(path=simplified, steps=(first, second), simplification=simplification)
 
 
-def _export_one(
-    request: ExportRequest,
-    recipe: Recipe,
-    profile: DeviceProfile,
-    graph: _Graph,
-    ladder: Ladder,
-    folder: Path,
-    advance: Advance,
-) -> Artifact:
+def _export_one(job: _Job) -> Artifact:
     """Lower and build one artifact; both are checked before it is put in place."""
-    started = time.perf_counter()
-    manifest = draw_manifest(request, recipe)
-    feeds: Collection[Feed] = CalibrationFeeds(store=request.store, manifest=manifest) if manifest else ()
-    lowered = lower(graph.path, folder, recipe, profile.runtime, feeds)
-    steps = graph.steps
-    if lowered.reference is not None:
-        steps = (*steps, ladder.check_onnx("quantized", lowered.reference, recipe.parity, exact=True))
-    advance(note=f"{recipe.name} for {profile.name}: lowered")
-    spec = _spec(request.checkpoint, recipe, manifest)
-    name = artifact_name(spec, recipe, profile)
-    if profile.built_on:
-        check_lowered(lowered.path, profile.runtime)
-        plan = KitPlan(lowered=lowered.path, blocks=read_blocks(graph.path), recipe=recipe, profile=profile, spec=spec)
-        facts = _build_facts(graph, time.perf_counter() - started)
-        kit = _export_kit(plan, request.artifacts / name, steps, facts)
-        advance(note=f"{recipe.name} for {profile.name}: kit written")
-        return kit
-    runtime, on_gpu = runtime_module(profile.runtime), RUNTIMES[profile.runtime].needs_gpu
-    built = folder / name
-    if runtime.is_folder:
-        built.mkdir(exist_ok=True)
-    if on_gpu:
-        check_lowered(lowered.path, profile.runtime)
-    told = dict(runtime.build(lowered.path, built, metadata={SPEC_KEY: spec.to_json()}, profile=profile))
-    if on_gpu:
-        say_build(name, told)
-        last, told["engine_parity"] = check_engine_here(ladder, runtime, built, recipe.parity)
-    else:
-        last = (ladder.check_engine("engine", runtime, built, recipe.parity),)
-    steps = (*steps, *last)
+    manifest = draw_manifest(job.request, job.recipe)
+    lowered, steps = _lower(job, manifest)
+    spec = _spec(job.request.checkpoint, job.recipe, manifest)
     artifact = Artifact(
-        path=request.artifacts / name,
-        target=profile.name,
-        runtime=profile.runtime,
-        precision=recipe.name,
+        path=job.request.artifacts / artifact_name(spec, job.recipe, job.profile),
+        target=job.profile.name,
+        runtime=job.profile.runtime,
+        precision=job.recipe.name,
         spec=spec,
         parity=tuple(asdict(step) for step in steps),
-        build={**_build_facts(graph, time.perf_counter() - started), **told},
     )
-    with write_artifact(artifact, folder=runtime.is_folder) as place:
-        if runtime.is_folder:
-            place.rmdir()
-        built.rename(place)
-    if request.split:
-        build_parts(artifact, lowered.path, runtime, profile)
-    advance(note=f"{recipe.name} for {profile.name}: built")
+    (_export_kit if job.profile.built_on else _export_built)(job, artifact, lowered)
     return open_artifact(artifact.path)
 
 
-def _export_kit(plan: KitPlan, path: Path, steps: Sequence[ParityStep], facts: Mapping[str, Any]) -> Artifact:
+def _lower(job: _Job, manifest: CalibrationManifest | None) -> tuple[Path, tuple[ParityStep, ...]]:
+    """The graph in the target's form, checked, and the steps up to it."""
+    runtime = job.profile.runtime
+    feeds: Collection[Feed] = CalibrationFeeds(store=job.request.store, manifest=manifest) if manifest else ()
+    lowered = lower(job.graph.path, job.folder, job.recipe, runtime, feeds)
+    steps = job.graph.steps
+    if lowered.reference is not None:
+        steps = (*steps, job.ladder.check_onnx("quantized", lowered.reference, job.recipe.parity, exact=True))
+    job.advance(note=f"{job.title}: lowered")
+    if RUNTIMES[runtime].needs_gpu:
+        check_lowered(lowered.path, runtime)
+    return lowered.path, steps
+
+
+def _export_built(job: _Job, artifact: Artifact, lowered: Path) -> None:
+    """Build for a target whose artifacts are built anywhere, the network's parts too where they are asked for."""
+    runtime, built = runtime_module(artifact.runtime), job.folder / artifact.path.name
+    if runtime.is_folder:
+        built.mkdir(exist_ok=True)
+    metadata = {SPEC_KEY: artifact.spec.to_json()}
+    told = dict(runtime.build(lowered, built, metadata=metadata, profile=job.profile))
+    steps = _check_built(job, runtime, built, told)
+    parity = (*artifact.parity, *(asdict(step) for step in steps))
+    _put(replace(artifact, parity=parity, build={**job.facts, **told}), built)
+    if job.request.split:
+        build_parts(artifact, lowered, runtime, job.profile)
+    job.advance(note=f"{job.title}: built")
+
+
+def _check_built(job: _Job, runtime: RuntimeModule, built: Path, told: dict[str, Any]) -> tuple[ParityStep, ...]:
+    """The last step of the ladder; where nothing here can run what was built, `told` says so instead."""
+    limits = job.recipe.parity
+    if not RUNTIMES[job.profile.runtime].needs_gpu:
+        return (job.ladder.check_engine("engine", runtime, built, limits),)
+    say_build(built.name, told)
+    steps, told["engine_parity"] = check_engine_here(job.ladder, runtime, built, limits)
+    return steps
+
+
+def _export_kit(job: _Job, artifact: Artifact, lowered: Path) -> None:
     """Leave a kit for a device that alone can build its engines."""
-    artifact = Artifact(
-        path=path,
-        target=plan.profile.name,
-        runtime=plan.profile.runtime,
-        precision=plan.recipe.name,
-        spec=plan.spec,
-        parity=tuple(asdict(step) for step in steps),
-    )
+    blocks, facts = read_blocks(job.graph.path), job.facts
+    plan = KitPlan(lowered=lowered, blocks=blocks, recipe=job.recipe, profile=job.profile, spec=artifact.spec)
+    path = artifact.path
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as folder:
         made = Path(folder) / path.name
         made.mkdir()
         told = make_kit(plan, made)
-        with write_artifact(replace(artifact, build={**facts, **told}), folder=True) as place:
-            place.rmdir()
-            made.rename(place)
+        _put(replace(artifact, build={**facts, **told}), made)
     say(
-        f"{path.name}: engines for {plan.profile.name} are built on the device alone, not here. Copy the kit and its "
+        f"{path.name}: engines for {job.profile.name} are built on the device alone, not here. Copy the kit and its "
         f"sidecar there and run edge-aver build {path.name}, or run edge-aver benchmark --host user@device"
     )
-    return open_artifact(path)
+    job.advance(note=f"{job.title}: kit written")
+
+
+def _put(artifact: Artifact, built: Path) -> None:
+    """Move what was built, a file or a folder, to its place, with its sidecar."""
+    with write_artifact(artifact, folder=built.is_dir()) as place:
+        if built.is_dir():
+            place.rmdir()
+        built.rename(place)
 
 
 def draw_manifest(request: ExportRequest, recipe: Recipe) -> CalibrationManifest | None:
@@ -265,7 +299,3 @@ def _installed(tool: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _build_facts(graph: _Graph, seconds: float) -> Mapping[str, Any]:
-    return {"seconds": seconds, "simplification": asdict(graph.simplification), "runtimes": sorted(RUNTIMES)}

@@ -30,6 +30,7 @@ class RuntimeEntry:
             serves several; None where the module is it.
         holds_metadata: whether the spec stands inside its artifacts; else in the sidecar alone.
         needs_gpu: whether its artifacts run on an NVIDIA GPU only.
+        splits: whether it opens a network that was built in two, `frame_encoder` and `fusion`.
         distribution: that must bring the library, where another of the same import name would not do.
     """
 
@@ -39,6 +40,7 @@ class RuntimeEntry:
     factory: str | None = None
     holds_metadata: bool = True
     needs_gpu: bool = False
+    splits: bool = False
     distribution: str | None = None
 
     @property
@@ -57,6 +59,7 @@ def _tensorrt(library: str, extra: str) -> RuntimeEntry:
         factory="tensorrt_runtime",
         holds_metadata=False,
         needs_gpu=True,
+        splits=True,
     )
 
 

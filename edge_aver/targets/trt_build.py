@@ -26,11 +26,27 @@ class BuiltPlan:
         plan: the engine.
         seconds: of the build alone.
         layers: what the builder told of its layers.
+        quantized: tensors that the file brings to 8 bits on their way, so that what takes them may compute in INT8.
+        steady: whether addresses and the order of threads were fixed, without which two builds are seldom alike.
     """
 
     plan: bytes
     seconds: float
     layers: BuiltLayers
+    quantized: int = 0
+    steady: bool = False
+
+    @property
+    def precision_note(self) -> str | None:
+        """Says that INT8 was asked for and nothing runs in it; None where something does, or nothing was told."""
+        counts = self.layers.counts
+        if not self.quantized or not counts or "INT8" in counts:
+            return None
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        return (
+            f"NO LAYER RUNS IN INT8, though the file quantizes {self.quantized} tensors: the builder computes in "
+            f"{kinds} on this GPU; expect none of INT8's speed, and measure it against fp16"
+        )
 
 
 def build_plan(library: Any, lowered: Path, profile: DeviceProfile) -> BuiltPlan:
@@ -55,7 +71,8 @@ def build_plan(library: Any, lowered: Path, profile: DeviceProfile) -> BuiltPlan
         seconds = time.perf_counter() - started
         if plan is None:
             raise TargetError(f"{_title(library)} cannot build {lowered.name}: {error_text(library)}")
-        return BuiltPlan(plan=bytes(plan), seconds=seconds, layers=read_layers(messages))
+        quantized = _quantized(library, network)
+        return BuiltPlan(plan=bytes(plan), seconds=seconds, layers=read_layers(messages), quantized=quantized)
 
 
 def built_platform() -> str:
@@ -104,6 +121,11 @@ def _parse(library: Any, builder: Any, log: Any, lowered: Path) -> tuple[Any, An
         told = "; ".join(f"node {error.node_name() or error.node()}: {error.desc()}" for error in errors[:1])
         raise TargetError(f"{_title(library)} cannot read {lowered.name}: {told or error_text(library)}")
     return network, parser
+
+
+def _quantized(library: Any, network: Any) -> int:
+    kinds = [network.get_layer(index).type for index in range(network.num_layers)]
+    return kinds.count(library.LayerType.QUANTIZE)
 
 
 def _config(library: Any, builder: Any, network: Any, profile: DeviceProfile) -> Any:

@@ -1,13 +1,16 @@
 """The runner's logic against a stand-in for the GPU, and its errors with the real libraries where there is no GPU."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fake_gpu import FakeCuda, FakeTensorRt, Plan, Status
+from runtime_models import SPEC
 
+from edge_aver.bundle import Artifact, open_artifact, write_artifact
 from edge_aver.errors import ArtifactError, TargetError
-from edge_aver.targets import cuda
+from edge_aver.targets import cuda, trt
 from edge_aver.targets.trt_engine import Engine
 from edge_aver.targets.trt_runner import open_engine, open_split
 
@@ -307,3 +310,77 @@ def test_the_real_library_without_a_driver_is_one_line():
 def test_the_real_library_tells_why_it_refuses_a_plan():
     with pytest.raises(ArtifactError, match=r"sa: tensorrt_rtx 1\.\d.* cannot open it: .*(magic|size|[Ss]erializ)"):
         Engine(real_library(), b"noise" * 100, "sa")
+
+
+ENCODER, FUSION = b"encoder".ljust(64), b"fusion".ljust(64)
+
+
+@pytest.fixture
+def runtime(gpu, monkeypatch):
+    library = FakeTensorRt(gpu, {ENCODER: ENGINES[b"encoder"], FUSION: ENGINES[b"fusion"]})
+    monkeypatch.setattr(trt.TensorRt, "_library", lambda self: library)
+    return trt.TensorRt(runtime="tensorrt")
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Both halves of a network, each with its sidecar."""
+    return tuple(write_part(tmp_path, part, plan) for part, plan in (("frame_encoder", ENCODER), ("fusion", FUSION)))
+
+
+def write_part(folder, part, plan, **changes):
+    artifact = Artifact(
+        path=folder / f"aver-sa-synthetic-fold1-fp16.mine.{part}.engine",
+        target="mine",
+        runtime="tensorrt",
+        precision="fp16",
+        spec=SPEC,
+        build={"library_version": FakeTensorRt.__version__, "compute_capabilities": ["8.6"]},
+        part=part,
+    )
+    artifact = replace(artifact, **changes)
+    with write_artifact(artifact, folder=False) as place:
+        place.write_bytes(plan)
+    return artifact.path
+
+
+def test_a_pair_that_its_sidecars_vouch_for_is_opened_as_one(runtime, pair):
+    with runtime.open_parts(*pair) as runner:
+        assert_answers(runner, feed_of(2))
+
+
+@pytest.mark.parametrize("spoiled", [0, 1])
+def test_a_half_that_was_changed_is_not_loaded(runtime, pair, spoiled):
+    pair[spoiled].write_bytes(pair[spoiled].read_bytes()[:-1] + b"!")
+    with pytest.raises(ArtifactError, match=rf"{pair[spoiled].name}: not the file its sidecar describes"):
+        runtime.open_parts(*pair)
+
+
+def test_halves_in_the_wrong_order_are_refused(runtime, pair):
+    with pytest.raises(ArtifactError, match="says it is the fusion, expected the frame_encoder"):
+        runtime.open_parts(*reversed(pair))
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [("precision", {"precision": "int8"}), ("target", {"target": "other"}), ("spec", {"spec": replace(SPEC, fold=2)})],
+)
+def test_halves_of_two_networks_are_refused(runtime, pair, tmp_path, what, changes):
+    write_part(tmp_path, "fusion", FUSION, **changes)
+    with pytest.raises(ArtifactError, match=rf"its {what} is not that of .*frame_encoder\.engine"):
+        runtime.open_parts(*pair)
+
+
+def test_a_half_for_another_gpu_or_version_is_refused(runtime, pair, tmp_path):
+    write_part(tmp_path, "fusion", FUSION, build={"compute_capabilities": ["8.9"]})
+    with pytest.raises(TargetError, match=r"the GPU here has compute capability 8\.6"):
+        runtime.open_parts(*pair)
+    write_part(tmp_path, "fusion", FUSION, build={"library_version": "9.9"})
+    with pytest.raises(TargetError, match=r"fusion\.engine: built by fake_tensorrt 9\.9.*here is fake_tensorrt 11\.0"):
+        runtime.open_parts(*pair)
+
+
+def test_a_half_is_not_opened_as_if_it_were_the_whole(runtime, pair):
+    assert open_artifact(pair[0]).part == "frame_encoder"
+    with pytest.raises(ArtifactError, match="the frame_encoder of a network built in two; open_parts opens both"):
+        runtime.open_runner(pair[0])
