@@ -43,7 +43,7 @@ def test_an_export_is_named_complete_and_within_its_limits(exported_workspace, t
 
     steps = {step["step"]: step for step in artifact.parity}
     assert artifact.path.name == f"aver-sa-synthetic-fold1-int8.{name}"
-    assert list(steps) == ["onnx", "simplified", *(["quantized"] if name == "onnx" else []), "engine"]
+    assert list(steps) == ["onnx", "simplified", "quantized", "engine"]
     assert steps["simplified"]["max_abs_diff"] <= 1e-3
     assert steps["engine"]["sqnr_db"] >= 15
     assert steps["engine"]["top1_agreement"] >= 0.95
@@ -82,10 +82,10 @@ def test_the_int8_files_are_int8_and_executed_as_such(exported_workspace):
     assert lint_qdq(model) == []
     assert sum(np.prod(item.dims) for item in quantized) > 12e6
     assert path.stat().st_size < 20e6
-    # On x86 ONNX Runtime rewrites signed activations as unsigned ones: both are 8 bits.
+    # All layers of the backbone; behind it arithmetic is fp32. On x86 ONNX Runtime rewrites signed activations as unsigned ones: both are 8 bits.
     for target, words in zip(TARGETS, (("i8", "u8"), ("int8", "uint8")), strict=True):
         with runtime.load(artifact_for(exported_workspace, target).path) as engine:
-            assert sum(engine.executed_precisions[word] for word in words) >= 200
+            assert sum(engine.executed_precisions[word] for word in words) >= 150
             assert all(engine.executed_precisions[word] >= 20 for word in words)
 
 
