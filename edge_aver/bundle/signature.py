@@ -1,4 +1,4 @@
-"""Ed25519 signatures of a bundle's manifest, with keys in PEM files as `openssl genpkey -algorithm ed25519` makes them."""
+"""Ed25519 signatures of a bundle's manifest; keys are PEM files, as `openssl genpkey -algorithm ed25519` makes them."""
 
 import importlib
 import importlib.util
