@@ -163,6 +163,9 @@ HostOption = Annotated[
 ]
 JsonOption = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help="Result as JSON; - prints it.")]
 
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", metavar="PUB", help="Of a bundle: public key that must have signed it, PEM.")
+]
 TargetOption = Annotated[str | None, typer.Option("--target", callback=_TARGET, help="Device profile.")]
 PrecisionOption = Annotated[str | None, typer.Option("--precision", help="Of the artifact; the newest by default.")]
 ArchFilter = Annotated[str | None, typer.Option("--arch", callback=_ARCH, metavar="ca|id|sa", help="Architecture.")]
@@ -210,7 +213,7 @@ def prepare(
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
     place = Workspace(root=workspace)
     if corpus == "composite":
-        _refuse(corpus, {"--data": data, "--reference": reference or None})
+        _refuse(f"corpus {corpus}", {"--data": data, "--reference": reference or None})
         if speech is None or faces is None:
             raise typer.BadParameter("corpus composite joins recordings with faces: give --speech DIR and --faces ZIP")
         from edge_aver.corpora.composite import prepare_composite
@@ -218,7 +221,7 @@ def prepare(
         folder = place.prepared(corpus)
         summary = prepare_composite(speech, faces, folder=folder, draws=draws or 1, workers=workers)
     else:
-        _refuse(corpus, {"--speech": speech, "--faces": faces, "--draws": draws})
+        _refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
         require("prepare")
         from edge_aver.corpora.catalog import prepare_corpus
         from edge_aver.export.front_end import front_end_plan
@@ -228,11 +231,11 @@ def prepare(
     screens.show_prepared(summary, json_path)
 
 
-def _refuse(corpus: str, options: dict[str, object]) -> None:
-    """Refuse options that another corpus takes."""
+def _refuse(what: str, options: dict[str, object]) -> None:
+    """Refuse options that something else takes."""
     for name, value in options.items():
         if value is not None:
-            raise typer.BadParameter(f"{name} is not for corpus {corpus}: leave it out")
+            raise typer.BadParameter(f"{name} is not for {what}: leave it out")
 
 
 def _refuse_for(what: str, options: Mapping[str, object]) -> None:
@@ -362,14 +365,42 @@ def build(
 
 
 @app.command()
+def bundle(
+    artifact: Annotated[list[Path], typer.Argument(metavar="ARTIFACT...", help="Of one network; the preferred first.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="X.aver", help="The bundle to write.")],
+    sign: Annotated[Path | None, typer.Option("--sign", metavar="KEY", help="Private Ed25519 key, PEM.")] = None,
+    json_path: JsonOption = None,
+) -> None:
+    """Pack artifacts with all that a device needs and a golden clip into one file that can prove itself."""
+    if output.suffix != ".aver":
+        raise typer.BadParameter(f"-o {output}: a bundle's name ends in .aver")
+    from edge_aver.runtime.make_bundle import make_bundle
+
+    screens.show_bundle(make_bundle(artifact, output, key=sign), json_path)
+
+
+@app.command()
 def verify(
-    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="What an export wrote.")],
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT|BUNDLE", help="What export or bundle wrote.")],
     folds: Annotated[
         str | None, typer.Option("--folds", metavar="NAME|TOML", help="Not the folds declared for its corpus.")
     ] = None,
+    key: KeyOption = None,
+    threads: ThreadsOption = None,
     json_path: JsonOption = None,
 ) -> None:
-    """Check an artifact: its files, the spec inside, and that only training actors of its fold calibrated it."""
+    """Check an artifact (its files, its spec, and that only training actors of its fold calibrated it) or a bundle.
+
+    Of a bundle every byte is checked, the signature if --key is given, and its golden clip is replayed on this device
+    from the file's bytes to the logits: exit 3 if a stage differs.
+    """
+    if artifact.suffix == ".aver":
+        _refuse("a bundle", {"--folds": folds})
+        from edge_aver.runtime.replay import verify_bundle
+
+        screens.show_bundle_check(verify_bundle(artifact, key=key, threads=threads), json_path)
+        return
+    _refuse("an artifact", {"--key": key, "--threads": threads})
     from edge_aver.calibration.verify import verify_artifact
 
     screens.show_verification(verify_artifact(artifact, folds=folds), json_path)
@@ -382,6 +413,8 @@ def run(
     precision: PrecisionOption = None,
     arch: ArchFilter = None,
     artifact: Annotated[Path | None, typer.Option("--artifact", help="Instead of the workspace's newest.")] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="X.aver", help="Instead of an artifact.")] = None,
+    key: KeyOption = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Load --artifact though no sidecar vouches for it; an engine is code.")
     ] = False,
@@ -391,18 +424,25 @@ def run(
     json_path: JsonOption = None,
 ) -> None:
     """Recognise one clip: label, probabilities and the time of each stage."""
-    if artifact and (target or precision or arch):
-        raise typer.BadParameter("--artifact says which one: leave out --target, --precision and --arch")
+    if artifact and (target or precision or arch or bundle):
+        raise typer.BadParameter("--artifact says which one: leave out --target, --precision, --arch and --bundle")
     if trust and not artifact:
         raise typer.BadParameter("--trust is for a file of yours: say which with --artifact")
+    if (bundle and arch) or (key and not bundle):
+        raise typer.BadParameter("--key goes with --bundle, and --arch does not")
+    if bundle and bundle.suffix != ".aver":
+        raise typer.BadParameter(f"--bundle {bundle}: a bundle's name ends in .aver")
     from edge_aver.runtime import load, newest
     from edge_aver.runtime.memory import share_one_heap
 
     share_one_heap()
-    path = artifact or newest(
-        Workspace(root=workspace).artifacts, architecture=arch, precision=precision, target=target
-    )
-    with load(path, threads=threads, trust=trust) as model:
+    if bundle:
+        model = load(bundle, target=target, precision=precision, threads=threads, key=key)
+    else:
+        place = Workspace(root=workspace)
+        path = artifact or newest(place.artifacts, architecture=arch, precision=precision, target=target)
+        model = load(path, threads=threads, trust=trust)
+    with model:
         screens.show_prediction(model.artifact, clip, model.predict(clip, start_s=start), json_path)
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
 from edge_aver.doctor import check_needs, check_targets, doctor_tables, int8_state
-from edge_aver.errors import UndecidedError
+from edge_aver.errors import ParityError, UndecidedError
 from edge_aver.files import json_text, write_text
 from edge_aver.spec import provenance_note
 
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from edge_aver.models.training import TrainedNetwork
     from edge_aver.runtime import Prediction
     from edge_aver.runtime.build_kit import KitBuild
+    from edge_aver.runtime.make_bundle import MadeBundle
+    from edge_aver.runtime.replay import BundleCheck, Replay, StageCheck
     from edge_aver.study import PublishedStudy, StudyOutcome
 
 __all__ = [
     "show_artifacts",
+    "show_bundle",
+    "show_bundle_check",
     "show_demo",
     "show_doctor",
     "show_prediction",
@@ -106,6 +110,54 @@ def show_verification(verification: "Verification", json_path: str | None) -> No
     path = verification.artifact.path
     lines = [str(path), *(f"ok: {check}" for check in verification.checks)]
     _emit("\n".join(lines), {"artifact": path, "checks": verification.checks, "verified": True}, json_path)
+
+
+def show_bundle(made: "MadeBundle", json_path: str | None) -> None:
+    """Where the bundle lies, what is in it, and whose logits its golden clip expects."""
+    signed = made.manifest.signed_by
+    lines = [f"{made.path}  {made.bytes / 1e6:.1f} MB, {len(made.manifest.members)} files"]
+    for name in made.manifest.artifacts:
+        expected = made.expected.get(name)
+        lines.append(f"  {name}: " + (f"logits by {expected.computed_by}" if expected else "a part, not replayed"))
+    lines.append(f"signed by key {signed}" if signed else "not signed")
+    table = {"path": made.path, "bytes": made.bytes, **asdict(made.manifest), "note": made.note}
+    _emit("\n".join([*lines, *_note(made.note)]), table, json_path)
+
+
+def show_bundle_check(check: "BundleCheck", json_path: str | None) -> None:
+    """What was checked, stage by stage; a stage that differs ends in a ParityError."""
+    files = f"ok: {len(check.manifest.members)} files have the hashes of the manifest, and no byte is out of place"
+    signed = {
+        "checked": f"ok: signed by key {check.manifest.signed_by}",
+        "not checked": f"signed by key {check.manifest.signed_by}: NOT checked, give it with --key",
+        "none": "not signed",
+    }
+    lines = [str(check.path), files, signed[check.signature]]
+    for replay in check.replays:
+        lines += [replay.artifact, *(f"  {line}" for line in _replayed(replay))]
+    failed = check.differing
+    table = {**asdict(check), "verified": not failed}
+    _emit("\n".join([*lines, *_note(check.note)]), table, json_path)
+    if failed and (stage := failed[0].differs):
+        raise ParityError(
+            f"{check.path}: on this device {stage.stage} of {failed[0].artifact} differ from what the bundle expects: "
+            f"{_figures_of(stage)}"
+        )
+
+
+def _replayed(replay: "Replay") -> Iterator[str]:
+    if replay.not_replayed:
+        yield f"not replayed: {replay.not_replayed}"
+        return
+    for stage in replay.stages:
+        yield f"{'ok' if stage.passed else 'DIFFERS'}: {stage.stage:<6} {_figures_of(stage)}"
+    yield f"from the bytes of the golden clip: {replay.label} (expected: {replay.expected_label})"
+
+
+def _figures_of(stage: "StageCheck") -> str:
+    most, least = stage.tolerance.max_abs_diff, stage.tolerance.min_sqnr_db
+    difference = f"largest difference {stage.max_abs_diff:.3g}" + (f" (at most {most:g})" if most is not None else "")
+    return f"{difference}, SQNR {stage.sqnr_db:.1f} dB" + (f" (at least {least:g})" if least is not None else "")
 
 
 def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None, advice: Sequence["Advice"] = ()) -> None:

@@ -82,7 +82,8 @@ def test_the_int8_files_are_int8_and_executed_as_such(exported_workspace):
     assert lint_qdq(model) == []
     assert sum(np.prod(item.dims) for item in quantized) > 12e6
     assert path.stat().st_size < 20e6
-    # All layers of the backbone; behind it arithmetic is fp32. On x86 ONNX Runtime rewrites signed activations as unsigned ones: both are 8 bits.
+    # The backbone runs in 8 bits, what lies behind it in fp32.
+    # On x86 ONNX Runtime rewrites signed activations as unsigned ones: both are 8 bits.
     for target, words in zip(TARGETS, (("i8", "u8"), ("int8", "uint8")), strict=True):
         with runtime.load(artifact_for(exported_workspace, target).path) as engine:
             assert sum(engine.executed_precisions[word] for word in words) >= 150

@@ -1,4 +1,4 @@
-"""What ships: artifacts with their sidecars, and the face detector beside them."""
+"""What ships: artifacts with their sidecars, the face detector beside them, and the bundle that holds it all."""
 
 from edge_aver.bundle.artifact import (
     KIT_SUFFIX,
@@ -14,23 +14,34 @@ from edge_aver.bundle.artifact import (
 )
 from edge_aver.bundle.detector import DETECTOR_FOLDER, Detector, open_detector, write_detector
 from edge_aver.bundle.kit import Kit, is_kit, open_kit
+from edge_aver.bundle.pack import ARTIFACTS, BUNDLE_SUFFIX, Bundle, Manifest, is_bundle, open_bundle, write_bundle
+from edge_aver.bundle.unpack import Unpacked, unpack
 
 __all__ = [
+    "ARTIFACTS",
+    "BUNDLE_SUFFIX",
     "DETECTOR_FOLDER",
     "KIT_SUFFIX",
     "Artifact",
+    "Bundle",
     "Detector",
     "FileEntry",
     "Kit",
+    "Manifest",
+    "Unpacked",
     "choose_artifacts",
     "find_artifacts",
+    "is_bundle",
     "is_kit",
     "open_artifact",
+    "open_bundle",
     "open_detector",
     "open_kit",
     "read_artifact",
     "remove_artifact",
     "sidecar_path",
+    "unpack",
     "write_artifact",
+    "write_bundle",
     "write_detector",
 ]

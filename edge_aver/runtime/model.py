@@ -1,17 +1,25 @@
 """A loaded artifact: media or tensors in, label and probabilities out."""
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_aver.bundle import Artifact, choose_artifacts, open_artifact
-from edge_aver.errors import TargetError
+from edge_aver.bundle import (
+    Artifact,
+    Unpacked,
+    choose_artifacts,
+    is_bundle,
+    open_artifact,
+    read_artifact,
+    unpack,
+)
+from edge_aver.errors import ArtifactError, TargetError
 from edge_aver.media.clip import FrontEnd, require_face
 from edge_aver.runtime.front_end import fast_plan
 from edge_aver.runtime.trusted import trusted_artifact
@@ -39,20 +47,56 @@ class Prediction:
     face_found: tuple[bool, ...]
 
 
-def load(path: str | Path, *, threads: int | None = None, trust: bool = False) -> "Model":
-    """Open an artifact, its files checked against the sidecar.
+def load(
+    path: str | Path,
+    *,
+    target: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    key: str | Path | None = None,
+    trust: bool = False,
+) -> "Model":
+    """Open an artifact, its files checked against the sidecar, or a bundle, every byte of it checked.
 
     Args:
-        path: the artifact: a `.onnx` file, a `.openvino` folder or a `.engine` file.
+        path: the artifact (a `.onnx` file, a `.openvino` folder or a `.engine` file), or a bundle (`.aver`).
+        target: of a bundle: the artifact built for this device profile; None for the first that runs here.
+        precision: of a bundle: the artifact of this precision; None for the first that runs here.
         threads: CPU threads for the network and the face detector; None leaves it to the runtime.
+        key: of a bundle: file of the public key that must have signed it.
         trust: take an engine that its sidecar does not describe, or that has none; it is code, and will run.
 
     Raises:
-        ArtifactError: missing, incomplete or changed.
+        ArtifactError: missing, incomplete, changed, or not signed by the key; no artifact of a bundle matches.
         MissingLibraryError: its runtime is not installed here.
     """
-    artifact = trusted_artifact(Path(path)) if trust else open_artifact(Path(path))
+    path = Path(path)
+    if is_bundle(path):
+        if trust:
+            raise ArtifactError(f"{path}: a bundle is loaded only if every hash in it is right; leave trust out")
+        return _load_bundle(path, target, precision, threads, None if key is None else Path(key))
+    if target or precision or key:
+        raise ArtifactError(f"{path}: an artifact has one target and one precision, and no signature: a bundle may")
+    artifact = trusted_artifact(path) if trust else open_artifact(path)
     return Model(artifact, threads=threads, trust=trust)
+
+
+def _load_bundle(
+    path: Path, target: str | None, precision: str | None, threads: int | None, key: Path | None
+) -> "Model":
+    unpacked = unpack(path, key=key)
+    try:
+        artifacts = [read_artifact(item) for item in unpacked.artifacts]
+        whole = [item for item in artifacts if item.part == "clip"]
+        asked = [item for item in whole if target in (None, item.target) and precision in (None, item.precision)]
+        if not asked:
+            have = ", ".join(f"{item.precision} for {item.target}" for item in whole)
+            words = " for ".join(filter(None, (precision, target))) or "a whole network"
+            raise ArtifactError(f"{path}: holds no artifact of {words}; it holds {have or 'none'}")
+        return Model(open_artifact(_usable(asked).path), threads=threads, unpacked=unpacked)
+    except BaseException:
+        unpacked.remove()
+        raise
 
 
 def newest(
@@ -64,20 +108,40 @@ def newest(
         ArtifactError: there is none; what is there, or how to make one, is told.
         MissingLibraryError: there are some, but none whose runtime is installed.
     """
-    found = choose_artifacts(folder, architecture=architecture, precision=precision, target=target)
+    return _usable(choose_artifacts(folder, architecture=architecture, precision=precision, target=target)).path
+
+
+def _usable(found: Sequence[Artifact]) -> Artifact:
+    """The first that runs here; if none does, the first whose runtime is installed, which will say why not."""
     installed = [item for item in found if item.runtime in RUNTIMES and RUNTIMES[item.runtime].version]
     usable = [item for item in installed if runs_here(item.runtime)] or installed
     if not usable:
         runtime_module(found[0].runtime)
-    return usable[0].path
+    return usable[0]
 
 
 class Model:
-    """An artifact in its runtime; a context manager."""
+    """An artifact in its runtime; a context manager. Several threads may use it at once.
 
-    def __init__(self, artifact: Artifact, *, threads: int | None = None, trust: bool = False) -> None:
+    Args:
+        artifact: what to open.
+        threads, trust: see `load`.
+        unpacked: the bundle that it came out of.
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        threads: int | None = None,
+        trust: bool = False,
+        unpacked: Unpacked | None = None,
+    ) -> None:
         self.artifact = artifact
         self._threads = threads
+        self._unpacked = unpacked
+        self._front_end: FrontEnd | None = None
+        self._loading = threading.Lock()
         self._runner = runtime_module(artifact.runtime).open_runner(artifact.path, threads=threads, trust=trust)
 
     @property
@@ -90,15 +154,18 @@ class Model:
         """Memory that the network holds on a GPU; None where it uses none, or cannot tell."""
         return self._runner.device_memory_bytes
 
-    @cached_property
+    @property
     def front_end(self) -> FrontEnd:
         """What turns media into tensors, by the artifact's own constants; loaded on first use.
 
         Raises:
             ArtifactError: the face detector that an export leaves beside its artifacts is missing or changed.
         """
-        plan = fast_plan(self.artifact.path.parent, self.artifact.runtime)
-        return plan.load(self.artifact.spec.preprocessing, self._threads)
+        with self._loading:
+            if self._front_end is None:
+                plan = fast_plan(self.artifact.path.parent, self.artifact.runtime)
+                self._front_end = plan.load(self.artifact.spec.preprocessing, self._threads)
+            return self._front_end
 
     def predict_tensors(self, faces: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network alone.
@@ -157,6 +224,8 @@ class Model:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._runner.__exit__(kind, error, trace)
+        if self._unpacked is not None:
+            self._unpacked.remove()
 
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
