@@ -183,6 +183,10 @@ def test_a_slowdown_of_a_tenth_is_found_in_real_measurements(
     results = run_benchmark(artifacts, lambda _: tiny[1], suite, results=tmp_path / "results", threads=1)
     verdict = judge_speed(*results, margin=5.0)
     assert verdict.interleaved
+    if busy := [reason for reason in verdict.invalid if "busy" in reason or "drift" in reason]:
+        with pytest.raises(UndecidedError, match="INVALID result"):
+            check_speed_gate(verdict)
+        pytest.skip(f"this machine cannot tell a tenth now, and the gate says so: {busy[0]}")
     assert verdict.network.value == pytest.approx(1.1, abs=0.04)
     assert verdict.network.significant
     assert verdict.verdict != "PASS"
