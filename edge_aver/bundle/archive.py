@@ -209,7 +209,7 @@ def _read_end(file: BinaryIO, total: int) -> tuple[int, int]:
         raise ArtifactError(f"{count:,} members: a bundle holds {_LIMITS}")
     if end != _end(count, start, size) or start + size + _END.size != total:
         raise ArtifactError("its end record does not fit the file: truncated, or something was put before or into it")
-    if size > count * (_CENTRAL.size + _MAX_NAME):
+    if size > count * (_CENTRAL.size + 5 * _MAX_NAME):
         raise ArtifactError(f"a directory of {size:,} bytes for {count} members")
     return count, start
 
