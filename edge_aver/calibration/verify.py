@@ -55,7 +55,7 @@ def verify_artifact(path: Path, *, folds: str | None = None) -> Verification:
 
 def _check_inside(artifact: Artifact) -> str:
     if artifact.runtime in RUNTIMES and not RUNTIMES[artifact.runtime].holds_metadata:
-        return "the spec stands in the sidecar alone: an engine holds none"
+        return "the spec stands in the sidecar alone: neither an engine nor a kit's graphs hold one"
     text = runtime_module(artifact.runtime).read_metadata(artifact.path, SPEC_KEY)
     if text is None:
         raise ArtifactError(f"{artifact.path}: holds no spec; export it again")

@@ -15,6 +15,7 @@ from edge_aver.bundle import (
     Unpacked,
     choose_artifacts,
     is_bundle,
+    is_kit,
     open_artifact,
     read_artifact,
     unpack,
@@ -67,7 +68,8 @@ def load(
         trust: take an engine that its sidecar does not describe, or that has none; it is code, and will run.
 
     Raises:
-        ArtifactError: missing, incomplete, changed, or not signed by the key; no artifact of a bundle matches.
+        ArtifactError: missing, incomplete, changed, or not signed by the key; a kit, or a part of a network; no
+            artifact of a bundle matches.
         MissingLibraryError: its runtime is not installed here.
     """
     path = Path(path)
@@ -78,6 +80,7 @@ def load(
     if target or precision or key:
         raise ArtifactError(f"{path}: an artifact has one target and one precision, and no signature: a bundle may")
     artifact = trusted_artifact(path) if trust else open_artifact(path)
+    _check_whole(artifact)
     return Model(artifact, threads=threads, trust=trust)
 
 
@@ -97,6 +100,16 @@ def _load_bundle(
     except BaseException:
         unpacked.remove()
         raise
+
+
+def _check_whole(artifact: Artifact) -> None:
+    if is_kit(artifact.path):
+        raise ArtifactError(f"{artifact.path} is a kit: nothing runs it before edge-aver build on its device")
+    if artifact.part != "clip":
+        raise ArtifactError(
+            f"{artifact.path}: the {artifact.part} of a network that was built in two; a clip takes both, or the "
+            "engine of the whole network beside it"
+        )
 
 
 def newest(

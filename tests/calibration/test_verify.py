@@ -57,7 +57,10 @@ def test_an_engine_is_verified_by_its_sidecar_without_being_loaded(tmp_path):
         pytest.skip("tensorrt_rtx is not installed (extra tensorrt-rtx)")
     path = trt_graphs.engine_artifact(tmp_path).path
 
-    assert "the spec stands in the sidecar alone: an engine holds none" in verify_artifact(path).checks
+    assert (
+        "the spec stands in the sidecar alone: neither an engine nor a kit's graphs hold one"
+        in verify_artifact(path).checks
+    )
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ArtifactError, match="changed or truncated"):
         verify_artifact(path)

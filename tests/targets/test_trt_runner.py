@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_gpu import FakeCuda, FakeTensorRt, Plan, Status
+from kits import tiny_kit
 from runtime_models import SPEC
 
 from edge_aver.bundle import Artifact, open_artifact, write_artifact
 from edge_aver.errors import ArtifactError, TargetError
+from edge_aver.runtime import load
 from edge_aver.targets import cuda, trt
 from edge_aver.targets.trt_engine import Engine
 from edge_aver.targets.trt_runner import open_engine, open_split
@@ -384,3 +386,10 @@ def test_a_half_is_not_opened_as_if_it_were_the_whole(runtime, pair):
     assert open_artifact(pair[0]).part == "frame_encoder"
     with pytest.raises(ArtifactError, match="the frame_encoder of a network built in two; open_parts opens both"):
         runtime.open_runner(pair[0])
+
+
+def test_neither_a_half_nor_a_kit_is_loaded_to_recognise_clips(pair, tmp_path):
+    with pytest.raises(ArtifactError, match=r"fusion\.engine: the fusion of a network that was built in two"):
+        load(pair[1])
+    with pytest.raises(ArtifactError, match=r"is a kit: nothing runs it before edge-aver build on its device"):
+        load(tiny_kit(tmp_path))
