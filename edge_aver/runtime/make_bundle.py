@@ -38,10 +38,11 @@ _CLIP = {"actor": 2, "emotion": 2, "statement": 1, "intensity": 2, "seed": 7}
 
 _TOLERANCES = {
     "frames": Tolerance(max_abs_diff=3.0),
-    "faces": Tolerance(min_sqnr_db=20.0),
+    "faces": Tolerance(min_sqnr_db=8.0),
     "audio": Tolerance(min_sqnr_db=40.0),
 }
-"""Decoders round alike but for the last bit; a face that is cut out two pixels beside keeps 20 dB, another does not."""
+"""Decoders round alike but for the last bit. A box may be rounded to the next even pixel, which on faces as small as the
+golden ones leaves 11 dB; eight pixels beside leave 6."""
 
 _BY_PRECISION = (
     ("int8", Tolerance(min_sqnr_db=15.0)),

@@ -111,7 +111,7 @@ def test_every_stage_is_told_apart(bundle, tmp_path):
         assert first.differs.stage == stage
 
 
-@pytest.mark.parametrize(("shift_px", "near"), [(2, True), (16, False)])
+@pytest.mark.parametrize(("shift_px", "near"), [(2, True), (8, False)])
 def test_a_face_a_step_beside_is_near_enough_and_one_elsewhere_is_not(bundle, monkeypatch, shift_px, near):
     square = Picture.square
     monkeypatch.setattr(Picture, "square", lambda self, x, y, *rest: square(self, x + shift_px, y, *rest))
