@@ -41,8 +41,8 @@ _TOLERANCES = {
     "faces": Tolerance(min_sqnr_db=8.0),
     "audio": Tolerance(min_sqnr_db=40.0),
 }
-"""Decoders round alike but for the last bit. A box may be rounded to the next even pixel, which on faces as small as the
-golden ones leaves 11 dB; eight pixels beside leave 6."""
+"""Decoders round alike but for the last bit. A box may be rounded to the next even pixel, which on faces as small as
+the golden ones leaves 11 dB; eight pixels beside leave 6."""
 
 _BY_PRECISION = (
     ("int8", Tolerance(min_sqnr_db=15.0)),
