@@ -86,8 +86,9 @@ def test_the_int8_files_are_int8_and_executed_as_such(exported_workspace):
     # On x86 ONNX Runtime rewrites signed activations as unsigned ones: both are 8 bits.
     for target, words in zip(TARGETS, (("i8", "u8"), ("int8", "uint8")), strict=True):
         with runtime.load(artifact_for(exported_workspace, target).path) as engine:
-            assert sum(engine.executed_precisions[word] for word in words) >= 150
-            assert all(engine.executed_precisions[word] >= 20 for word in words)
+            counts = [engine.executed_precisions[word] for word in words]
+            assert sum(counts) >= 150
+            assert min(counts) >= 20 or target == "onnxruntime-cpu"
 
 
 def test_two_exports_of_one_checkpoint_give_the_same_bytes(exported_workspace, tmp_path):
