@@ -14,7 +14,7 @@ from rich.text import Text
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
 from edge_aver.doctor import check_needs, check_targets, doctor_tables, int8_state
-from edge_aver.errors import ParityError, UndecidedError
+from edge_aver.errors import MeasurementError, ParityError, UndecidedError
 from edge_aver.files import json_text, write_text
 from edge_aver.spec import provenance_note
 
@@ -212,13 +212,20 @@ def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", js
 
 
 def show_results(results: Sequence["Result"], json_path: str | None) -> None:
-    """The table of results."""
+    """The table of results.
+
+    Raises:
+        MeasurementError: after it, where every one of them is empty: a machine that cannot run them did not pass.
+    """
     from edge_aver.benchmarks.results import document
     from edge_aver.benchmarks.tables import print_results
 
     if json_path != "-":
         print_results(Console(), results)
     _write_json([document(result) for result in results], json_path)
+    if results and all(result.is_empty for result in results):
+        reasons = [gap.reason for result in results for gap in result.gaps]
+        raise MeasurementError(f"nothing was measured: {next(iter(reasons), 'the suite asks for nothing')}")
 
 
 def show_backbones(outcome: "StudyOutcome", json_path: str | None) -> None:
