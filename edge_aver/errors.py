@@ -13,6 +13,7 @@
     ├── TargetError            a target that cannot be built or run here
     │   └── MissingLibraryError    the extra to install is named
     ├── MeasurementError       a measurement that could not be taken
+    ├── ViewerError            a page that cannot be served
     ├── ComparisonError        predictions that cannot be read, or not be paired clip by clip
     ├── ParityError (3)        a step of the ladder that left its limits
     ├── VerdictError (3)       a gate that found accuracy or speed lost beyond its margin
@@ -41,6 +42,7 @@ __all__ = [
     "TrainingError",
     "UndecidedError",
     "VerdictError",
+    "ViewerError",
 ]
 
 
@@ -116,6 +118,10 @@ class MissingLibraryError(TargetError):
 
 class MeasurementError(EdgeAverError):
     """A measurement that could not be taken."""
+
+
+class ViewerError(EdgeAverError):
+    """A page that cannot be served where it was asked for."""
 
 
 class ComparisonError(EdgeAverError):

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +21,7 @@ from edge_aver.bundle import (
     unpack,
 )
 from edge_aver.errors import ArtifactError, TargetError
-from edge_aver.media.clip import FrontEnd, require_face
+from edge_aver.media.clip import ClipTensors, FrontEnd, require_face
 from edge_aver.runtime.front_end import fast_plan
 from edge_aver.runtime.trusted import trusted_artifact
 from edge_aver.targets import RUNTIMES, runs_here, runtime_module
@@ -213,7 +213,21 @@ class Model:
         started = time.perf_counter()
         clip = front_end(source, start_s=start_s)
         require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
-        network_started = time.perf_counter()
+        return replace(self.predict_clip(clip), total_s=time.perf_counter() - started)
+
+    def predict_clip(self, clip: ClipTensors) -> Prediction:
+        """Recognise what the front end made of a window, whether or not it shows a face.
+
+        Args:
+            clip: tensors of one window.
+
+        Returns:
+            A prediction; its `total_s` is the sum of its stages.
+
+        Raises:
+            TargetError: the runtime gave logits that are not finite.
+        """
+        started = time.perf_counter()
         logits = self.predict_tensors(clip.faces[None], clip.audio[None])[0]
         ended = time.perf_counter()
         if not np.isfinite(logits).all():
@@ -222,11 +236,12 @@ class Model:
             )
         probabilities = _softmax(logits)
         labels = self.artifact.spec.labels
+        stages_s = {**clip.stages_s, "network": ended - started}
         return Prediction(
             label=labels[int(probabilities.argmax())],
             probabilities={label: float(value) for label, value in zip(labels, probabilities, strict=True)},
-            stages_s={**clip.stages_s, "network": ended - network_started},
-            total_s=ended - started,
+            stages_s=stages_s,
+            total_s=sum(stages_s.values()),
             face_found=tuple(bool(found) for found in clip.face_found),
         )
 
