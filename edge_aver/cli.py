@@ -204,6 +204,8 @@ def demo(
         _refuse("demo --serve", {"--workers": workers})
         if artifact and bundle:
             raise typer.BadParameter("--serve takes one --artifact or one --bundle")
+        if bundle and bundle.suffix != ".aver":
+            raise typer.BadParameter(f"--bundle {bundle}: a bundle's name ends in .aver")
         from edge_aver.viewer.serve import choose_network
         from edge_aver.viewer.serve import serve as serve_page
 

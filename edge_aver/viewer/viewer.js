@@ -127,7 +127,6 @@ function take(event, file) {
     if (follows) chosen = Math.max(0, seen.findIndex((one) => one.label === event.label));
     show(event);
     by("status").textContent = `Done: ${event.label}, ${percent(event.probabilities[event.label])}.`;
-    by("answer").focus({ preventScroll: true });
     return true;
   } else {
     complain(sentence(`${file.name}: ${event.message}`));
@@ -165,6 +164,7 @@ function draw() {
   by("chart-told").textContent = one.label
     ? `${span(one)}: ${one.label}, ${percent(one.probabilities[one.label])}.${short ? " The rest of the window is black and silent." : ""}`
     : `${span(one)}: no face, so nothing is recognised.`;
+  if (one.label && seen.some((other) => !other.label)) by("chart-told").textContent += " Shaded: windows without a face.";
   by("window-told").textContent = `${chosen + 1} of ${seen.length}: ${span(one)}`;
   by("window").setAttribute("aria-valuetext", by("window-told").textContent);
   by("faces-title").textContent = `Sampled faces: ${found} of ${one.frames.length}`;
