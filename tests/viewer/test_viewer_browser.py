@@ -7,7 +7,7 @@ import pytest
 from browser import CONTRAST, OVERFLOWING, chromium
 
 DONE = "document.querySelector('#status').textContent.startsWith('Done')"
-WAIT_S = 300
+WAIT_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def text(page, selector):
 
 
 def look(page, clip):
+    page.ask("document.querySelector('#file').value = ''")  # as its click does: the same file may be chosen again
     page.choose("#file", clip)
     page.wait(DONE, seconds=WAIT_S)
 
