@@ -12,7 +12,7 @@ export function drawProbabilities(svg, { labels, seen, chosen, duration, pick })
   const x = (seconds) => left + (right - left) * Math.min(seconds / duration, 1);
   const spans = seen.map((one, i) => [x(i ? between(seen[i - 1], one) : 0), x(i + 1 < seen.length ? between(one, seen[i + 1]) : ended(one, duration))]);
   const bottom = labels.length * ROW;
-  add(svg, "rect", { class: "chosen", x: spans[chosen][0], width: spans[chosen][1] - spans[chosen][0], y: 0, height: bottom });
+  if (seen.length > 1) add(svg, "rect", { class: "chosen", x: spans[chosen][0], width: spans[chosen][1] - spans[chosen][0], y: 0, height: bottom });
   labels.forEach((label, row) => {
     const base = (row + 1) * ROW - 4;
     add(svg, "line", { class: "base", x1: left, x2: right, y1: base + 0.5, y2: base + 0.5 });
