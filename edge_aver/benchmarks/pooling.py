@@ -43,7 +43,7 @@ def check_poolable(where: str, results: Sequence[tuple[str, Result]]) -> None:
         ("precision", {result.artifact.precision for _, result in results}),
         ("target", {result.artifact.target for _, result in results}),
         ("corpus", {result.spec.corpus for _, result in results}),
-        ("device", {result.machine.gpu or result.machine.cpu for _, result in results}),
+        ("device", {result.machine.device for _, result in results}),
     ):
         if len(values) > 1:
             found = ", ".join(sorted(values))
@@ -88,7 +88,7 @@ def pools(results: Iterable[Result]) -> tuple[Pooled, ...]:
         if not result.predictions:
             continue
         machine, spec = result.machine, result.spec
-        group = groups.setdefault((_name(result), machine.gpu or machine.cpu, repr(spec.preprocessing)), {})
+        group = groups.setdefault((_name(result), machine.device, repr(spec.preprocessing)), {})
         if spec.fold not in group or group[spec.fold].started_utc < result.started_utc:
             group[spec.fold] = result
     return tuple(pool_accuracy(list(group.values())) for group in groups.values() if len(group) > 1)

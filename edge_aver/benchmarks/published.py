@@ -119,7 +119,7 @@ def pool_folds(results: Sequence[Result], published: Published) -> tuple[Pooled,
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
         if result.suite.front_end is None:
-            machine = result.machine.gpu or result.machine.cpu
+            machine = result.machine.device
             key = (
                 result.spec.architecture,
                 result.artifact.precision,
