@@ -47,9 +47,9 @@ class Family:
 def families(results: Iterable[Result]) -> tuple[Family, ...]:
     """Results of networks, those of one network over different folds together, in the order in which they come.
 
-    Folds whose clips were prepared with other constants stay apart, and so do those of which not the same precisions
-    were measured. Where a fold stands there twice, from two checkpoints, nobody can tell which of them goes with the
-    other folds: none are put together.
+    Folds whose clips were prepared with other constants or whose results are of another schema stay apart, and so do
+    those of which not the same precisions were measured. Where a fold stands there twice, from two checkpoints, nobody
+    can tell which of them goes with the other folds: none are put together.
     """
     groups: dict[tuple[object, ...], list[Network]] = {}
     for network in networks(results):
@@ -67,8 +67,8 @@ def _key(network: Network) -> tuple[object, ...]:
     first = _first(network)
     precisions = frozenset(result.artifact.precision for result in network.members)
     spec = first.spec
-    constants = repr(spec.preprocessing)
-    return first.artifact.target, spec.architecture, spec.corpus, first.machine.state, constants, precisions
+    written = (repr(spec.preprocessing), first.schema_version)
+    return first.artifact.target, spec.architecture, spec.corpus, first.machine.state, *written, precisions
 
 
 def _apart(group: list[Network]) -> Iterator[list[Network]]:

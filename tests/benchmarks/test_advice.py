@@ -164,7 +164,9 @@ def test_what_does_not_belong_together_is_advised_apart(make_result: MakeResult)
 
     assert names(other_fold) == ["sa, synthetic folds 1, 2"]
     constants = replace(one[0].spec.preprocessing, n_fft=1024)
-    assert names(lambda r: other_fold(r, preprocessing=constants)) == ["sa, synthetic fold 1", "sa, synthetic fold 2"]
+    apart = ["sa, synthetic fold 1", "sa, synthetic fold 2"]
+    assert names(lambda r: other_fold(r, preprocessing=constants)) == apart
+    assert names(lambda r: replace(other_fold(r), schema_version=1)) == apart
     retrained = names(lambda r: replace(r, spec=replace(r.spec, checkpoint_sha256="ab" * 32)))
     assert retrained == [
         "sa, synthetic fold 1, checkpoint not recorded",
