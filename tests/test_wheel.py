@@ -17,8 +17,8 @@ ROOT = Path(__file__).parent.parent
 DECLARATIONS = ("benchmarks", "calibration", "export", "targets")
 
 RUNTIME_HALF = (
-    *("benchmarks", "bundle", "calibration", "cli", "console", "corpora", "declarations", "doctor", "errors", "files"),
-    *("media", "runtime", "screens", "spec", "targets", "workspace"),
+    *("benchmarks", "bundle", "calibration", "cli", "commands", "console", "corpora", "declarations", "doctor"),
+    *("errors", "files", "media", "runtime", "screens", "spec", "targets", "workspace"),
 )
 """Packages and modules that must import without any extra."""
 

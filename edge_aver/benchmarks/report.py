@@ -99,7 +99,7 @@ def _context(content: Content) -> dict[str, Any]:
         "items": [row.summary for row in content.rows],
         "provenance": content.everything,
         "suites": sorted({result.suite.name for result in results}),
-        "machines": sorted({result.machine.gpu or result.machine.cpu for result in results}),
+        "machines": sorted({result.machine.device for result in results}),
         "measured": days if len(days) < 2 else (days[0], days[-1]),
         "invalid_count": sum(bool(row.summary.invalid) for row in content.everything),
         "tables": {name: content.tables.get(name) for name in _TABLES},

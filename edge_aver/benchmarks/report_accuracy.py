@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from edge_aver.benchmarks.calibration_error import calibration_of
 from edge_aver.benchmarks.conditions import told
 from edge_aver.benchmarks.costs import Cost
 from edge_aver.benchmarks.formats import percent, points
@@ -100,7 +99,7 @@ def _accuracy(row: Row) -> tuple[Cell, ...]:
     accuracy = row.summary.accuracy
     if accuracy is None:
         return (missing(),) * 6
-    calibration = calibration_of(row.summary.result.predictions)
+    calibration = row.summary.calibration
     return (
         figure(accuracy.correct, str, f"of {accuracy.total}"),
         figure(accuracy.total, str),

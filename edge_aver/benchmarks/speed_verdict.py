@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
+from edge_aver.benchmarks.machine import TIMING_FIELDS
 from edge_aver.benchmarks.paired_stats import LEVEL
 from edge_aver.benchmarks.results import Result, read_result
 from edge_aver.benchmarks.speed import speedup_of_runs
@@ -24,9 +25,6 @@ DEFAULT_TOLERANCE = 5.0
 _RUN_TO_RUN = 0.02
 """Half the width, in logarithms, of what two runs of one artifact differ by though each looks steady within: where
 pages and other work happen to lie. It widens the interval of results that were not measured by turns in one run."""
-
-_MACHINE = ("architecture", "cpu", "cpu_flags", "cpus", "governor", "gpu")
-"""What makes two machines, or two states of one, too different for a ratio of latencies to tell of the artifacts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +187,7 @@ def _check_comparable(a: Result, b: Result) -> None:
 def _differences(a: Result, b: Result) -> Iterator[tuple[str, object, object]]:
     yield "schema version", a.schema_version, b.schema_version
     yield "target", a.artifact.target, b.artifact.target
-    for field in _MACHINE:
+    for field in TIMING_FIELDS:
         yield f"machine: {field.replace('_', ' ')}", getattr(a.machine, field), getattr(b.machine, field)
     for field in ("architecture", "corpus", "fold"):
         yield f"network: {field}", getattr(a.spec, field), getattr(b.spec, field)

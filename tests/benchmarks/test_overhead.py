@@ -7,7 +7,8 @@ import openvino
 import pytest
 
 from edge_aver.benchmarks import overhead
-from edge_aver.benchmarks.overhead import measure_overhead, measure_with_tool, overheads_of
+from edge_aver.benchmarks.overhead import measure_overhead, measure_with_tool
+from edge_aver.benchmarks.overheads import overheads_of
 from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.runs import NetworkRun, OverheadRun, ToolRun
