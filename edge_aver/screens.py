@@ -237,7 +237,11 @@ def show_backbones(outcome: "StudyOutcome", json_path: str | None) -> None:
     if json_path != "-":
         console = Console()
         print_study(console, outcome.study, load_published_backbones())
-        console.print(f"Result: {outcome.path}\nFigure: {outcome.figure}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Result: {outcome.path}\nFigure: {outcome.figure}", highlight=False, soft_wrap=True, markup=False
+        )
+        for page in outcome.pages:
+            console.print(f"Report: {page}", highlight=False, soft_wrap=True, markup=False)
     _write_json(document(outcome.study), json_path)
 
 
