@@ -156,18 +156,20 @@ struct Comparison {
 
 inline Comparison compare(const Expected& expected, const float* logits) {
     double signal = 0, noise = 0, largest = 0;
+    bool finite = true;
     for (std::size_t i = 0; i < expected.logits.size(); ++i) {
         const double wanted = expected.logits[i], difference = wanted - logits[i];
         signal += wanted * wanted;
         noise += difference * difference;
-        // Not std::max, which passes over what is not a number.
-        if (!(std::abs(difference) <= largest)) largest = std::abs(difference);
+        // A maximum passes over what is not a number.
+        finite = finite && std::isfinite(difference);
+        largest = std::max(largest, std::abs(difference));
     }
     Comparison result;
     result.max_abs_diff = largest;
     result.sqnr_db = noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
     const Tolerance& limits = expected.tolerance;
-    result.passed = std::isfinite(largest) && (!limits.max_abs_diff || largest <= *limits.max_abs_diff) &&
+    result.passed = finite && (!limits.max_abs_diff || largest <= *limits.max_abs_diff) &&
                     (!limits.min_sqnr_db || result.sqnr_db >= *limits.min_sqnr_db);
     return result;
 }

@@ -46,8 +46,8 @@ def test_every_number_of_its_sentences_stands_in_a_table(text, tables):
     told = {number(found) for found in re.findall(r"(?<![\w.-])\d(?:[\d,.]*\d)?(?!\w)", sentences(text))}
     cells = [cell for rows in tables.values() for row in rows for cell in row]
     written = {number(found) for cell in cells for found in re.findall(r"\d[\d,]*(?:\.\d+)?", cell)}
-    of_formulas, of_pixels = {0.5}, {255.0}
-    assert told - written == of_formulas | of_pixels, "a number that no test holds to the code"
+    of_pixels = {255.0}
+    assert told - written == of_pixels, "a number that no test holds to the code"
 
 
 def test_the_container(tables, keys):
@@ -168,7 +168,8 @@ def test_frames_and_the_steps_nearest_to_them(tables):
     own = segments(steps, CONSTANTS)[:, CONSTANTS.segment_offsets.index(0) * CONSTANTS.step_features]
     rows = [tuple(map(number, row)) for row in tables["frame"]]
     assert rows == [
-        (i, pytest.approx(time_s), step) for i, (time_s, step) in enumerate(zip(CONSTANTS.frame_times_s(), own, strict=True))
+        (i, pytest.approx(time_s), step)
+        for i, (time_s, step) in enumerate(zip(CONSTANTS.frame_times_s(), own, strict=True))
     ]
 
 

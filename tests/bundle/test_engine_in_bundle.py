@@ -86,7 +86,7 @@ def test_another_engine_with_every_hash_made_right_again_needs_the_key(engine, t
     other = bundled(engine, tmp_path / "x.aver", data=b"evil" + engine.path.read_bytes(), key=keys / "you.pem")
     refused(other, key=keys / "me.pub")
     (unpacked,) = unpack(other).artifacts
-    with pytest.raises(ArtifactError, match="not the file its sidecar describes.*An engine is code"):
+    with pytest.raises(ArtifactError, match=r"not the file its sidecar describes.*An engine is code"):
         read_plan(unpacked, trust=False)
 
 
@@ -106,8 +106,10 @@ def test_an_engine_taken_out_by_hand_has_nobody_to_vouch_for_it(engine, tmp_path
         (item,) = [item for item in members if item.name.endswith(".engine")]
         alone = tmp_path / "alone.engine"
         alone.write_bytes(b"".join(read_member(file, item)))
-    with pytest.raises(ArtifactError, match="has no sidecar.*An engine is code"):
+    with pytest.raises(ArtifactError, match=r"has no sidecar.*An engine is code"):
         read_plan(alone, trust=False)
     shutil.copy(sidecar_path(engine.path), sidecar_path(alone))
-    with pytest.raises(ArtifactError):
+    assert read_plan(alone, trust=False)[0] == alone.read_bytes()
+    alone.write_bytes(alone.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match="An engine is code"):
         read_plan(alone, trust=False)
