@@ -4,7 +4,7 @@ import functools
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,53 +73,103 @@ def parse(kind: type[T], table: Mapping[str, Any], *, where: str) -> T:
     Raises:
         DeclarationError: unknown key (the known ones are listed), missing key, or a value of another type.
     """
-    assert is_dataclass(kind)
-    hints = _hints(kind)
-    known = {item.name: item for item in fields(kind)}
-    if unknown := sorted(set(table) - set(known)):
-        raise DeclarationError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
-    for name, item in known.items():
-        if name not in values and item.default is MISSING and item.default_factory is MISSING:
-            raise DeclarationError(f"{where}: key {name!r} is missing")
+    try:
+        found: T = _reader(kind)(dict(table))
+    except _Misfit as misfit:
+        raise DeclarationError(f"{where}{misfit}") from None
+    return found
+
+
+_Reader = Callable[[Any], Any]
+
+
+class _Misfit(Exception):
+    """What does not fit, behind the way to it: `: parts[0]: key 'index' is missing`."""
+
+
+@functools.cache
+def _reader(hint: Any) -> _Reader:
+    """A function that turns a plain value into what `hint` says; made once, since results hold many thousand values.
+
+    Places are put into words only where something does not fit.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _reader(next(item for item in arguments if item is not type(None)))
+    if origin is typing.Literal:
+        return functools.partial(_read_literal, arguments)
+    if origin is tuple:
+        return functools.partial(_read_list, arguments[0])
+    if origin in (dict, Mapping):
+        return functools.partial(_read_table, arguments[1])
+    if is_dataclass(hint):
+        return functools.partial(_read_dataclass, hint)
+    return functools.partial(_read_plain, hint)
+
+
+def _read_dataclass(kind: Any, table: Any) -> Any:
+    _expect(dict, table)
+    readers, needed = _fields(kind)
+    if unknown := table.keys() - readers.keys():
+        raise _Misfit(f": unknown key {min(unknown)!r}; known: {', '.join(sorted(readers))}")
+    values = {}
+    for key, value in table.items():
+        try:
+            values[key] = readers[key](value)
+        except _Misfit as misfit:
+            raise _Misfit(f": {key}{misfit}") from None
+    for name in needed:
+        if name not in values:
+            raise _Misfit(f": key {name!r} is missing")
     return kind(**values)
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _fields(kind: Any) -> tuple[dict[str, _Reader], tuple[str, ...]]:
+    """Readers of the fields by name, and which of them must be given."""
+    hints = typing.get_type_hints(kind)
+    needed = tuple(item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING)
+    return {item.name: _reader(hints[item.name]) for item in fields(kind)}, needed
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        hint = next(item for item in arguments if item is not type(None))
-        return _convert(hint, value, where)
-    if origin is typing.Literal:
-        if value not in arguments:
-            raise DeclarationError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}")
-        return value
-    if origin is tuple:
-        _expect(list, value, where)
-        # Long lists of measured values: the common case needs no message for each.
-        if arguments[0] in (str, int, float) and all(type(item) is arguments[0] for item in value):
-            return tuple(value)
-        return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin in (dict, Mapping):
-        _expect(dict, value, where)
-        return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if is_dataclass(hint):
-        _expect(dict, value, where)
-        return parse(typing.cast("type[Any]", hint), value, where=where)
-    if hint is float and type(value) is int:
-        return float(value)
-    _expect(hint, value, where)
+def _read_list(hint: Any, value: Any) -> Any:
+    _expect(list, value)
+    # Long lists of measured values: nothing is left to be done to each.
+    if hint in (str, int, float) and {*map(type, value)} <= {hint}:
+        return tuple(value)
+    read = _reader(hint)
+    return tuple([_at(read, item, f"[{index}]") for index, item in enumerate(value)])
+
+
+def _read_table(hint: Any, value: Any) -> Any:
+    _expect(dict, value)
+    read = _reader(hint)
+    return {key: _at(read, item, f".{key}") for key, item in value.items()}
+
+
+def _at(read: _Reader, value: Any, place: str) -> Any:
+    try:
+        return read(value)
+    except _Misfit as misfit:
+        raise _Misfit(f"{place}{misfit}") from None
+
+
+def _read_literal(known: tuple[Any, ...], value: Any) -> Any:
+    if value not in known:
+        raise _Misfit(f": {value!r} is not one of {', '.join(map(str, known))}")
     return value
 
 
-def _expect(kind: type, value: Any, where: str) -> None:
+def _read_plain(kind: type, value: Any) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    _expect(kind, value)
+    return value
+
+
+def _expect(kind: type, value: Any) -> None:
     if type(value) is not kind:
-        raise DeclarationError(f"{where}: {value!r} is {type(value).__name__}, expected {kind.__name__}")
+        raise _Misfit(f": {value!r} is {type(value).__name__}, expected {kind.__name__}")
 
 
 def _root() -> Path:

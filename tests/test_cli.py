@@ -18,6 +18,7 @@ from runtime_models import tiny_artifact
 
 from edge_aver import cli
 from edge_aver.benchmarks import measure
+from edge_aver.commands import installed
 from edge_aver.corpora.synthetic import write_clip
 from edge_aver.export.detector import ensure_detector
 from edge_aver.models.checkpoint import save_checkpoint
@@ -331,7 +332,7 @@ def test_version_targets_and_doctor(edge_aver):
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch, edge_aver):
-    monkeypatch.setattr(cli, "targets_table", lambda: 1 / 0)
+    monkeypatch.setattr(installed, "targets_table", lambda: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         edge_aver("targets")

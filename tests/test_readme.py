@@ -1,6 +1,7 @@
 """The README's commands exist, with the options it shows."""
 
 import re
+import shlex
 
 import pytest
 import typer.main
@@ -24,6 +25,25 @@ def test_every_command_and_option_that_it_shows_exists(repository):
     for command, *words in lines:
         known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
+
+
+def workflow_commands(repository):
+    """Command lines of edge-aver in the workflows that the benchmarks' README shows, as a shell would split them."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (repository / "benchmarks" / "README.md").read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [shlex.split(line.split("edge-aver", 1)[1].lstrip('"')) for line in lines if "bin/edge-aver" in line]
+
+
+def test_the_workflow_of_the_gate_parses(repository):
+    """By the command line itself: unknown options, suites, targets and gates are refused here as they are in CI."""
+    commands = workflow_commands(repository)
+
+    assert [words[0] for words in commands] == ["benchmark", "compare"]
+    for command, *words in commands:
+        parsed = COMMANDS[command].make_context(command, list(words))
+        assert not parsed.args
+    assert parsed.params["gate"] == "speed"
+    assert parsed.params["margin"] == 5.0
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parent.parent
 DECLARATIONS = ("benchmarks", "calibration", "export", "targets")
 
 RUNTIME_HALF = (
-    *("benchmarks", "bundle", "calibration", "cli", "console", "corpora", "declarations", "doctor", "errors", "files"),
-    *("media", "runtime", "screens", "spec", "targets", "workspace"),
+    *("benchmarks", "bundle", "calibration", "cli", "commands", "console", "corpora", "declarations", "doctor"),
+    *("errors", "files", "media", "runtime", "screens", "spec", "targets", "workspace"),
 )
 """Packages and modules that must import without any extra."""
 
@@ -64,6 +64,14 @@ def test_every_declaration_is_in_it(members, folder):
     declared = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.toml")}
     assert declared
     assert {f"edge_aver/_declarations/{name}" for name in declared} <= set(members)
+
+
+def test_what_a_bundle_packs_is_in_it(wheel):
+    texts = [path for path in (ROOT / "edge_aver" / "bundle").rglob("*") if path.suffix in {".txt", ".md"}]
+    assert {path.name for path in texts} == {"apache-2.0.txt", "facenet-pytorch.txt", "CONTRACT.md"}
+    with zipfile.ZipFile(wheel) as archive:
+        for path in texts:
+            assert archive.read(path.relative_to(ROOT).as_posix()) == path.read_bytes()
 
 
 def test_licence_entry_point_and_extras_are_in_it(wheel):

@@ -1,19 +1,21 @@
 """Which precision to ship for a target, and why: from what is known of the artifacts, and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge_aver.benchmarks.costs import BASELINE, Network, judge_against, networks
+from edge_aver.benchmarks.costs import BASELINE, judge_folds
+from edge_aver.benchmarks.decision import FAIL, INCONCLUSIVE
+from edge_aver.benchmarks.families import Family, families
 from edge_aver.benchmarks.formats import megabytes, milliseconds, points
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.speed import Speedup, speedup_of_runs
-from edge_aver.benchmarks.summary import summarize
+from edge_aver.benchmarks.stats import percentiles
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.benchmarks.verdict import FAIL, INCONCLUSIVE, Verdict
-from edge_aver.errors import DeclarationError
+from edge_aver.benchmarks.verdict import Verdict
+from edge_aver.errors import ComparisonError, DeclarationError
 from edge_aver.targets import load_profile
 
-__all__ = ["Advice", "Candidate", "advise", "advise_results", "memory_budget"]
+__all__ = ["Advice", "Candidate", "advise", "advise_family", "advise_results", "memory_budget"]
 
 _WORTHWHILE = 1.05
 """The whole interval of a speed-up over fp32 must lie above this to count: below, nobody would notice."""
@@ -21,12 +23,20 @@ _WORTHWHILE = 1.05
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """What to ship: `precision` for the `network` on the `target`, or None where nothing can be advised; why."""
+    """What to ship.
+
+    Attributes:
+        target, network: what it is about.
+        precision: to ship; None where nothing can be advised.
+        reason: why.
+        verdict: of the accuracy of what is shipped against fp32; None where it is fp32 or was not compared.
+    """
 
     target: str
     network: str
     precision: str | None
     reason: str
+    verdict: Verdict | None = None
 
     def __str__(self) -> str:
         """One line for people."""
@@ -47,7 +57,6 @@ class Candidate:
         latency_s: median; None where it was not measured.
         speedup: over fp32; None where it was not measured, or not soundly.
         verdict: of its accuracy against fp32; None where they were not compared.
-        remark: what else a reader must know of its figures.
     """
 
     precision: str
@@ -57,7 +66,6 @@ class Candidate:
     latency_s: float | None = None
     speedup: Speedup | None = None
     verdict: Verdict | None = None
-    remark: str = ""
 
 
 def advise(
@@ -91,7 +99,9 @@ def advise(
     basis = f" ({basis})" if basis else ""
 
     def ship(chosen: Candidate, reason: str) -> Advice:
-        return Advice(target=target, network=network, precision=chosen.precision, reason=reason + basis)
+        return Advice(
+            target=target, network=network, precision=chosen.precision, reason=reason + basis, verdict=chosen.verdict
+        )
 
     if faster:
         chosen = max(faster, key=lambda item: item.speedup.value if item.speedup else 0.0)
@@ -109,8 +119,31 @@ def advise(
 
 
 def advise_results(results: Sequence[Result]) -> tuple[Advice, ...]:
-    """Advice for every network that was measured in several precisions on a target, in the order of the results."""
-    return tuple(_advise_network(network) for network in networks(results) if _precisions(network) > 1)
+    """Advice for every network that was measured in several precisions on a target, in the order of the results.
+
+    What was measured over several folds is advised once: accuracy over the clips of all folds.
+    """
+    return tuple(advice for family in families(results) if (advice := advise_family(family)))
+
+
+def advise_family(family: Family) -> Advice | None:
+    """Advice for one network over its folds; None where there is only one precision, and nothing to choose.
+
+    Where one of the results is INVALID there is no advice: neither what it says of speed nor its silence may count.
+    """
+    if len(family.folds[0].members) < 2:
+        return None
+
+    def none(reason: str) -> Advice:
+        return Advice(target=family.target, network=family.name, precision=None, reason=reason)
+
+    if reason := _invalid(family):
+        return none(reason)
+    if not family.baseline:
+        return none(f"no {BASELINE} beside it to compare with")
+    others = [_measured(family.baseline, results) for results in family.others]
+    budget = memory_budget(family.target)
+    return advise(family.target, family.name, _known(family.baseline), others, budget_bytes=budget)
 
 
 def memory_budget(target: str) -> float | None:
@@ -122,42 +155,38 @@ def memory_budget(target: str) -> float | None:
     return None if budget_mb is None else budget_mb * 1e6
 
 
-def _precisions(network: Network) -> int:
-    return len(network.others) + (network.baseline is not None)
+def _invalid(family: Family) -> str:
+    """Which results are INVALID, and why the first of them is; "" where all are VALID."""
+    found = [(item, reasons) for item in family.members if (reasons := invalid_reasons(item))]
+    if not found:
+        return ""
+    several = len(family.folds) > 1
+    names = [f"{item.artifact.precision}{f' (fold {item.spec.fold})' if several else ''}" for item, _ in found]
+    told = f"the results of {', '.join(names)} are" if len(names) > 1 else f"the result of {names[0]} is"
+    return f"{told} INVALID: measure again ({found[0][1][0]})"
 
 
-def _advise_network(network: Network) -> Advice:
-    first = network.baseline or network.others[0]
-    name = f"{first.spec.architecture}, {first.spec.corpus} fold {first.spec.fold}"
-    target, baseline = first.artifact.target, network.baseline
-    if baseline is None:
-        return Advice(target=target, network=name, precision=None, reason=f"no {BASELINE} beside it to compare with")
-    others = [_measured(baseline, result) for result in network.others]
-    return advise(target, name, _known(baseline), others, budget_bytes=memory_budget(target))
+def _measured(baseline: Sequence[Result], results: Sequence[Result]) -> Candidate:
+    """One precision as a candidate, over the folds that both have."""
+    try:
+        verdict = judge_folds(baseline, results)
+    except ComparisonError:
+        verdict = None
+    runs = ([run for item in side for run in item.network] for side in (baseline, results))
+    return replace(_known(results), speedup=speedup_of_runs(*runs), verdict=verdict)
 
 
-def _measured(baseline: Result, result: Result) -> Candidate:
-    """A result as a candidate; the speed-up counts only where both results are VALID."""
-    known = _known(result)
-    invalid = [item.artifact.precision for item in (baseline, result) if invalid_reasons(item)]
+def _known(results: Sequence[Result]) -> Candidate:
+    """What stands in the results of one precision, one a fold: the largest of sizes, the median over all queries."""
+    runs = [run for item in results for run in item.network]
+    size = max(item.artifact.size_bytes for item in results)
+    peaks = [run.after_queries.peak_bytes for run in runs if run.after_queries]
     return Candidate(
-        **{
-            **vars(known),
-            "speedup": None if invalid else speedup_of_runs(baseline.network, result.network),
-            "verdict": judge_against(baseline, result).verdict,
-            "remark": f"the result of {' and '.join(invalid)} is INVALID: measure again" if invalid else "",
-        }
-    )
-
-
-def _known(result: Result) -> Candidate:
-    summary = summarize(result)
-    return Candidate(
-        precision=result.artifact.precision,
-        size_bytes=result.artifact.size_bytes,
-        parity=bool(result.parity) and all(step.get("passed", False) for step in result.parity),
-        memory_bytes=summary.peak_bytes or result.artifact.size_bytes,
-        latency_s=summary.network_s.p50,
+        precision=results[0].artifact.precision,
+        size_bytes=size,
+        parity=all(item.parity and all(step.get("passed", False) for step in item.parity) for item in results),
+        memory_bytes=max(peaks, default=size),
+        latency_s=percentiles([value for run in runs for value in run.latency_s]).p50,
     )
 
 
@@ -168,9 +197,7 @@ def _why_not(item: Candidate, baseline: Candidate) -> str:
 
 
 def _figures(item: Candidate, baseline: Candidate) -> str:
-    return "; ".join(
-        part for part in (_speed(item, baseline), _accuracy(item), _size(item, baseline), item.remark) if part
-    )
+    return "; ".join((_speed(item, baseline), _accuracy(item), _size(item, baseline)))
 
 
 def _speed(item: Candidate, baseline: Candidate) -> str:

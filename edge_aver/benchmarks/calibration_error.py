@@ -7,7 +7,7 @@ from statistics import fmean
 
 from edge_aver.benchmarks.results import ClipPrediction
 
-__all__ = ["Bin", "Calibration", "calibration_of", "probabilities"]
+__all__ = ["Bin", "Calibration", "calibration_of"]
 
 BINS = 10
 
@@ -43,7 +43,7 @@ def calibration_of(predictions: Sequence[ClipPrediction]) -> Calibration | None:
     """Calibration of `predictions`, from their logits; None where there are none."""
     if not predictions:
         return None
-    claims = [(max(probabilities(item.logits)), item.prediction == item.label) for item in predictions]
+    claims = [(_confidence(item.logits), item.prediction == item.label) for item in predictions]
     groups: dict[int, list[tuple[float, bool]]] = {}
     for confidence, right in claims:
         groups.setdefault(max(0, math.ceil(confidence * BINS - 1e-9) - 1), []).append((confidence, right))
@@ -61,8 +61,7 @@ def calibration_of(predictions: Sequence[ClipPrediction]) -> Calibration | None:
     return Calibration(error=error, confidence=fmean(confidence for confidence, _ in claims), bins=bins)
 
 
-def probabilities(logits: Sequence[float]) -> tuple[float, ...]:
-    """Softmax of finite logits."""
-    shares = [math.exp(value - max(logits)) for value in logits]
-    total = sum(shares)
-    return tuple(share / total for share in shares)
+def _confidence(logits: Sequence[float]) -> float:
+    """The largest probability of the softmax: its own share of the sum is exp(0)."""
+    top = max(logits)
+    return 1 / sum([math.exp(value - top) for value in logits])

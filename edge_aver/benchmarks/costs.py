@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from edge_aver.benchmarks.conditions import BOTH
 from edge_aver.benchmarks.results import Result
-from edge_aver.benchmarks.sides import result_side
+from edge_aver.benchmarks.sides import results_side
 from edge_aver.benchmarks.verdict import DEFAULT_MARGIN, Verdict, judge
 from edge_aver.errors import ComparisonError
 
-__all__ = ["BASELINE", "Cost", "Network", "costs_of", "judge_against", "networks"]
+__all__ = ["BASELINE", "Cost", "Network", "costs_of", "judge_against", "judge_folds", "networks"]
 
 BASELINE = "fp32"
 """The precision that others are held to."""
@@ -17,10 +17,15 @@ BASELINE = "fp32"
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Results of one checkpoint on one target: `baseline` in fp32, None where it was not measured, and the `others`."""
+    """Results of one checkpoint on one target of one machine: `baseline` in fp32, None without it, and the `others`."""
 
     baseline: Result | None
     others: tuple[Result, ...]
+
+    @property
+    def members(self) -> tuple[Result, ...]:
+        """All of them, the baseline first."""
+        return (*((self.baseline,) if self.baseline else ()), *self.others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +39,18 @@ class Cost:
 
 
 def networks(results: Iterable[Result]) -> tuple[Network, ...]:
-    """Results of networks by checkpoint and target, in the order in which they come; of one precision the newest."""
-    groups: dict[tuple[str, str, str, int, str | None], dict[str, Result]] = {}
+    """Results of networks by checkpoint, target and machine, in the order in which they come.
+
+    Of one precision the newest counts. What was measured on another machine, or in another state of it, is never held
+    against the others.
+    """
+    groups: dict[tuple[object, ...], dict[str, Result]] = {}
     for result in results:
         if result.suite.front_end is not None:
             continue
         spec = result.spec
-        key = (result.artifact.target, spec.architecture, spec.corpus, spec.fold, spec.checkpoint_sha256)
+        network = (spec.architecture, spec.corpus, spec.fold, spec.checkpoint_sha256)
+        key = (result.artifact.target, *network, result.machine.state)
         known = groups.setdefault(key, {}).get(result.artifact.precision)
         if known is None or known.started_utc < result.started_utc:
             groups[key][result.artifact.precision] = result
@@ -68,8 +78,17 @@ def costs_of(results: Sequence[Result]) -> tuple[Cost, ...]:
 def judge_against(baseline: Result, result: Result, *, condition: str = BOTH) -> Cost:
     """Compare `result` with `baseline` at the default margin."""
     try:
-        sides = (result_side(item, condition=condition) for item in (baseline, result))
-        verdict = judge(*sides, margin=DEFAULT_MARGIN)
+        verdict = judge_folds([baseline], [result], condition=condition)
     except ComparisonError as error:
         return Cost(result=result, condition=condition, verdict=None, reason=str(error))
     return Cost(result=result, condition=condition, verdict=verdict)
+
+
+def judge_folds(baseline: Sequence[Result], results: Sequence[Result], *, condition: str = BOTH) -> Verdict:
+    """Compare `results` with `baseline`, both pooled over folds, at the default margin.
+
+    Raises:
+        ComparisonError: they are not of the same clips, do not belong together, or hold no predictions.
+    """
+    first, second = (results_side(side, condition=condition) for side in (baseline, results))
+    return judge(first, second, margin=DEFAULT_MARGIN)

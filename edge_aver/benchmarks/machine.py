@@ -11,6 +11,7 @@ from edge_aver.errors import TargetError
 from edge_aver.targets.cuda import cuda_device
 
 __all__ = [
+    "TIMING_FIELDS",
     "CpuTime",
     "CpuUse",
     "Machine",
@@ -23,6 +24,9 @@ __all__ = [
     "process_memory",
     "tool_versions",
 ]
+
+TIMING_FIELDS = ("architecture", "cpu", "cpu_flags", "cpus", "governor", "gpu")
+"""What makes two machines, or two states of one, too different for a ratio of latencies to tell of the artifacts."""
 
 _FLAGS = (
     *("avx", "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -61,6 +65,16 @@ class Machine:
     system: str
     python: str
     gpu: str | None = None
+
+    @property
+    def device(self) -> str:
+        """What a reader calls it: the GPU where there is one, the processor elsewhere."""
+        return self.gpu or self.cpu
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What must be the same wherever times are held against each other."""
+        return tuple(getattr(self, field) for field in TIMING_FIELDS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.runs import ThroughputRun
 from edge_aver.benchmarks.suites import OfflinePart
 
-__all__ = ["Throughput", "ThroughputAnswer", "combinations", "measure_throughput", "throughputs"]
+__all__ = ["ThroughputAnswer", "combinations", "measure_throughput"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +24,6 @@ class ThroughputAnswer:
     """What one process managed."""
 
     throughput: ThroughputRun
-
-
-@dataclass(frozen=True, kw_only=True)
-class Throughput:
-    """Clips a second by batch and number of callers."""
-
-    batch: int
-    callers: int
-    clips_per_s: float
 
 
 def combinations(part: OfflinePart | None) -> tuple[tuple[int, int], ...]:
@@ -70,22 +61,6 @@ def measure_throughput(request: Request) -> ThroughputAnswer:
         wall_s, use = time.perf_counter() - started, cpu_use(ticks, cpu_time())
     run = ThroughputRun(batch=request.batch, callers=request.callers, clips=answered, wall_s=wall_s, cpu_use=use)
     return ThroughputAnswer(throughput=run)
-
-
-def throughputs(runs: Iterable[ThroughputRun]) -> tuple[Throughput, ...]:
-    """Clips a second of each combination, over all of its processes; the fastest first."""
-    grouped: dict[tuple[int, int], list[ThroughputRun]] = {}
-    for run in runs:
-        grouped.setdefault((run.batch, run.callers), []).append(run)
-    found = [
-        Throughput(
-            batch=batch,
-            callers=callers,
-            clips_per_s=sum(run.clips for run in group) / sum(run.wall_s for run in group),
-        )
-        for (batch, callers), group in grouped.items()
-    ]
-    return tuple(sorted(found, key=lambda item: -item.clips_per_s))
 
 
 def _batch(clips: Sequence[Feed], start: int, size: int) -> Feed:

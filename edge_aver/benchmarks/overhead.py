@@ -12,19 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from edge_aver import runtime
 from edge_aver.benchmarks.feeds import Feed, feeds_of
 from edge_aver.benchmarks.request import Request
-from edge_aver.benchmarks.results import Result
-from edge_aver.benchmarks.runs import NetworkRun, OverheadRun, ToolRun
-from edge_aver.benchmarks.speed import Speedup, speedup_of_rounds, speedup_of_runs
+from edge_aver.benchmarks.runs import OverheadRun, ToolRun
 from edge_aver.bundle import open_artifact
 from edge_aver.errors import MeasurementError
 
-__all__ = ["Overhead", "OverheadAnswer", "ToolAnswer", "measure_overhead", "measure_with_tool", "overheads_of"]
+__all__ = ["OverheadAnswer", "ToolAnswer", "measure_overhead", "measure_with_tool"]
 
 _TURN = 2
 """Queries of each turn that count. One before them does not: threads of the other side may still wind down."""
@@ -46,23 +43,6 @@ class ToolAnswer:
 
     tool: ToolRun | None = None
     not_measured: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overhead:
-    """Our median latency over that of `other`, with its 95 % interval, and the suite's limit.
-
-    `passed` goes by the ratio itself, as the limits of the front end do.
-    """
-
-    other: str
-    ratio: Speedup
-    limit: float | None
-
-    @property
-    def passed(self) -> bool | None:
-        """Whether the limit is kept; None where the suite names none."""
-        return None if self.limit is None else self.ratio.value <= self.limit
 
 
 def measure_overhead(request: Request) -> OverheadAnswer:
@@ -118,28 +98,6 @@ def measure_with_tool(request: Request) -> ToolAnswer:
         queries=int(results["total number of iterations"]),
     )
     return ToolAnswer(tool=run)
-
-
-def overheads_of(result: Result) -> tuple[Overhead, ...]:
-    """Our latency against every other that was measured on the same file in the same run."""
-    limit = result.suite.overhead.max_over_other if result.suite.overhead else None
-    found = []
-    if result.overhead:
-        ours, other = ([s for run in result.overhead for s in side(run)] for side in (_ours, _other))
-        found.append(Overhead(other=result.overhead[0].other, ratio=speedup_of_rounds(ours, other), limit=limit))
-    if result.tools:
-        others = [NetworkRun(latency_s=(median(run.latency_s),), load_s=1.0) for run in result.tools if run.latency_s]
-        if ratio := speedup_of_runs(result.network, others):
-            found.append(Overhead(other=result.tools[0].tool, ratio=ratio, limit=limit))
-    return tuple(found)
-
-
-def _ours(run: OverheadRun) -> tuple[float, ...]:
-    return run.ours_s
-
-
-def _other(run: OverheadRun) -> tuple[float, ...]:
-    return run.other_s
 
 
 def _timed(ask: Ask, feed: Feed) -> float:

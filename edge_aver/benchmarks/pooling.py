@@ -29,7 +29,7 @@ class Pooled:
 
 
 def check_poolable(where: str, results: Sequence[tuple[str, Result]]) -> None:
-    """Folds of one network may be pooled; two networks, devices or ways to prepare clips, or one fold twice, may not.
+    """Folds of one network may be pooled; two networks, devices, schemas or preparations, or one fold twice, may not.
 
     Args:
         where: what the message begins with.
@@ -43,7 +43,8 @@ def check_poolable(where: str, results: Sequence[tuple[str, Result]]) -> None:
         ("precision", {result.artifact.precision for _, result in results}),
         ("target", {result.artifact.target for _, result in results}),
         ("corpus", {result.spec.corpus for _, result in results}),
-        ("device", {result.machine.gpu or result.machine.cpu for _, result in results}),
+        ("schema version", {str(result.schema_version) for _, result in results}),
+        ("device", {result.machine.device for _, result in results}),
     ):
         if len(values) > 1:
             found = ", ".join(sorted(values))
@@ -88,7 +89,8 @@ def pools(results: Iterable[Result]) -> tuple[Pooled, ...]:
         if not result.predictions:
             continue
         machine, spec = result.machine, result.spec
-        group = groups.setdefault((_name(result), machine.gpu or machine.cpu, repr(spec.preprocessing)), {})
+        key = (_name(result), machine.device, repr(spec.preprocessing), str(result.schema_version))
+        group = groups.setdefault(key, {})
         if spec.fold not in group or group[spec.fold].started_utc < result.started_utc:
             group[spec.fold] = result
     return tuple(pool_accuracy(list(group.values())) for group in groups.values() if len(group) > 1)

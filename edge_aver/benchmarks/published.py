@@ -119,7 +119,7 @@ def pool_folds(results: Sequence[Result], published: Published) -> tuple[Pooled,
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
         if result.suite.front_end is None:
-            machine = result.machine.gpu or result.machine.cpu
+            machine = result.machine.device
             key = (
                 result.spec.architecture,
                 result.artifact.precision,
@@ -150,6 +150,8 @@ def _reason(results: tuple[Result, ...], corpus: str) -> str:
         return f"fold {unknown[0]} is none of the {len(known)}"
     if lacking := [str(fold) for fold in known if fold not in folds]:
         return f"fold {', '.join(lacking)} of {len(known)} was not measured"
+    if len(schemas := {str(result.schema_version) for result in results}) > 1:
+        return f"its results are of more than one schema version ({', '.join(sorted(schemas))})"
     return next((reason for result in results if (reason := _fold_reason(result, corpus))), "")
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from edge_aver.benchmarks.calibration_error import calibration_of
 from edge_aver.benchmarks.conditions import told
 from edge_aver.benchmarks.costs import Cost
+from edge_aver.benchmarks.decision import FAIL, PASS
 from edge_aver.benchmarks.formats import percent, points
 from edge_aver.benchmarks.report_cells import (
     Cell,
@@ -18,7 +18,7 @@ from edge_aver.benchmarks.report_cells import (
     words,
 )
 from edge_aver.benchmarks.stats import Interval
-from edge_aver.benchmarks.verdict import FAIL, PASS, Verdict
+from edge_aver.benchmarks.verdict import Verdict
 
 __all__ = ["MOODS", "accuracy_table", "condition_table", "cost_table", "emotion_table"]
 
@@ -100,7 +100,7 @@ def _accuracy(row: Row) -> tuple[Cell, ...]:
     accuracy = row.summary.accuracy
     if accuracy is None:
         return (missing(),) * 6
-    calibration = calibration_of(row.summary.result.predictions)
+    calibration = row.summary.calibration
     return (
         figure(accuracy.correct, str, f"of {accuracy.total}"),
         figure(accuracy.total, str),

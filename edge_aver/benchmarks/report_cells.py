@@ -161,7 +161,7 @@ def _date(summary: Summary) -> str:
 _DIFFERENCES: tuple[Callable[[Summary], str], ...] = (
     lambda item: item.result.spec.corpus,
     lambda item: f"fold {item.result.spec.fold}",
-    lambda item: item.result.machine.gpu or item.result.machine.cpu,
+    lambda item: item.result.machine.device,
     lambda item: f"{item.result.threads} threads" if item.result.threads else "",
 )
 """What rows are told apart by, beside network and target, where results differ in it."""

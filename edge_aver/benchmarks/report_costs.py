@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent
-from edge_aver.benchmarks.memory import Budget, memory_of
+from edge_aver.benchmarks.memory import Budget
 from edge_aver.benchmarks.report_cells import (
     Cell,
     Column,
@@ -232,7 +232,7 @@ def _end_to_end(row: Row, stages: Sequence[str]) -> tuple[Cell, ...]:
 
 
 def _memory(row: Row, on_gpu: bool) -> tuple[Cell, ...]:
-    table = memory_of(row.summary.result)
+    table = row.summary.memory
     counts = (table.parameters_deployed, table.parameters_paper)
     device = (_mb(table.device_bytes) if row.summary.on_gpu else words("none"),) if on_gpu else ()
     return (

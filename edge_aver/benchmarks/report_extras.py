@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from edge_aver.benchmarks.energy import energy_of
 from edge_aver.benchmarks.formats import percent
-from edge_aver.benchmarks.offline import throughputs
-from edge_aver.benchmarks.overhead import Overhead, overheads_of
+from edge_aver.benchmarks.overheads import Overhead
 from edge_aver.benchmarks.pooling import Pooled, pools
+from edge_aver.benchmarks.report_accuracy import MOODS
 from edge_aver.benchmarks.report_cells import Cell, Column, Row, Table, figure, missing, rate, words
 
 __all__ = ["energy_table", "folds_table", "overhead_table", "throughput_table"]
@@ -38,7 +37,7 @@ def overhead_table(rows: Sequence[Row]) -> Table:
             Column(title="Limit"),
             Column(title="Verdict", words=True),
         ),
-        rows=tuple((row.cell, *_overhead(item)) for row in rows for item in overheads_of(row.summary.result)),
+        rows=tuple((row.cell, *_overhead(item)) for row in rows for item in row.summary.overheads),
     )
 
 
@@ -78,30 +77,27 @@ def folds_table(rows: Sequence[Row]) -> Table:
 
 
 def _throughput(row: Row) -> list[tuple[Cell, ...]]:
-    found = throughputs(row.summary.result.throughput)
     return [
         (row.cell, figure(item.batch, str), figure(item.callers, str), figure(item.clips_per_s, _short))
-        for item in found
+        for item in row.summary.throughput
     ]
 
 
 def _overhead(item: Overhead) -> tuple[Cell, ...]:
-    verdict = {True: words("PASS", mood="good"), False: words("FAIL", mood="bad"), None: words("no limit")}
     return (
         words(item.other),
         figure(item.ratio.value, _ratio, f"over {item.ratio.over}", ends=item.ratio.interval),
         missing("none") if item.limit is None else figure(item.limit, _ratio),
-        verdict[item.passed],
+        words(item.verdict, mood=MOODS.get(item.verdict, "")) if item.verdict else words("no limit"),
     )
 
 
 def _energy(row: Row) -> list[tuple[Cell, ...]]:
-    found = energy_of(row.summary.result)
-    if not found:
+    if not row.summary.energy:
         return [(row.cell, words("the device tells nothing"), missing(), missing())]
     return [
         (row.cell, words(item.of), figure(item.joules, _short, ends=item.interval), figure(item.processes, str))
-        for item in found
+        for item in row.summary.energy
     ]
 
 
@@ -122,7 +118,7 @@ def _folds(pooled: Pooled, folds: Sequence[int]) -> tuple[Cell, ...]:
 
 
 def _short(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _ratio(value: float) -> str:

@@ -3,28 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_aver.benchmarks.advice import advise_results
-from edge_aver.benchmarks.conditions import BOTH
-from edge_aver.benchmarks.costs import BASELINE, Cost, Network, networks
+from edge_aver.benchmarks.advice import advise_family
+from edge_aver.benchmarks.families import Family, families
 from edge_aver.benchmarks.report_cells import Cell, Column, Table, words
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.summary import Summary
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.benchmarks.verdict import INCONCLUSIVE
 
 __all__ = ["Headline", "headlines", "refused_table", "remarks", "verdict_table"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """What to ship of one network on one target.
+    """What to ship of one network on one target, over all the folds that were measured.
 
     Attributes:
         target, network: what it is about.
         ship: the precision; None where nothing can be advised.
         why: in a sentence.
         accuracy: of what is shipped against fp32: PASS, FAIL, INCONCLUSIVE, or "" where it was not compared.
-        invalid: precisions whose result is INVALID.
+        invalid: precisions of which a result is INVALID, each once.
     """
 
     target: str
@@ -35,14 +33,9 @@ class Headline:
     invalid: tuple[str, ...]
 
 
-def headlines(results: Sequence[Result], costs: Sequence[Cost]) -> tuple[Headline, ...]:
-    """One for every network and target, in the order of the results.
-
-    Args:
-        results: of one or more devices.
-        costs: of the same results (`costs_of`).
-    """
-    return tuple(_headline(network, costs) for network in networks(results))
+def headlines(results: Sequence[Result]) -> tuple[Headline, ...]:
+    """One for every network and target, in the order of the results."""
+    return tuple(map(_headline, families(results)))
 
 
 def verdict_table(heads: Sequence[Headline]) -> Table:
@@ -76,27 +69,18 @@ def remarks(summaries: Iterable[tuple[str, Summary]]) -> tuple[list[str], list[s
     return invalid, missing
 
 
-def _headline(network: Network, costs: Sequence[Cost]) -> Headline:
-    members = [*([network.baseline] if network.baseline else []), *network.others]
-    first = members[0]
-    spec = first.spec
-    advice = next(iter(advise_results(members)), None)
-    ship = advice.precision if advice else None
+def _headline(family: Family) -> Headline:
+    advice = advise_family(family)
+    only = f"only {family.members[0].artifact.precision} was measured: there is nothing to choose"
+    invalid = [item.artifact.precision for item in family.members if invalid_reasons(item)]
     return Headline(
-        target=first.artifact.target,
-        network=f"{spec.architecture}, {spec.corpus} fold {spec.fold}",
-        ship=ship,
-        why=advice.reason if advice else f"only {first.artifact.precision} was measured: there is nothing to choose",
-        accuracy="" if ship in (None, BASELINE) else _verdict(members, str(ship), costs),
-        invalid=tuple(item.artifact.precision for item in members if invalid_reasons(item)),
+        target=family.target,
+        network=family.name,
+        ship=advice.precision if advice else None,
+        why=advice.reason if advice else only,
+        accuracy=advice.verdict.verdict if advice and advice.verdict else "",
+        invalid=tuple(dict.fromkeys(invalid)),
     )
-
-
-def _verdict(members: Sequence[Result], ship: str, costs: Sequence[Cost]) -> str:
-    """Of the accuracy with both modalities."""
-    ours = (cost for cost in costs if any(cost.result is item for item in members))
-    found = (cost for cost in ours if cost.result.artifact.precision == ship and cost.condition == BOTH)
-    return next((cost.verdict.verdict if cost.verdict else INCONCLUSIVE for cost in found), "")
 
 
 def _row(head: Headline) -> tuple[Cell, ...]:

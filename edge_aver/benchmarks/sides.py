@@ -13,7 +13,7 @@ from edge_aver.benchmarks.validity import invalid_reasons
 from edge_aver.console import say
 from edge_aver.errors import ComparisonError
 
-__all__ = ["Prediction", "Side", "read_side", "result_side"]
+__all__ = ["Prediction", "Side", "read_side", "results_side"]
 
 _REQUIRED = ("clip", "label", "prediction")
 _OPTIONAL = ("fold", "actor")
@@ -88,13 +88,14 @@ def read_side(path: Path, *, condition: str = BOTH) -> Side:
     return _pool_tables(path, tables)
 
 
-def result_side(result: Result, *, condition: str = BOTH) -> Side:
-    """One result as a side.
+def results_side(results: Sequence[Result], *, condition: str = BOTH) -> Side:
+    """Results of one network as a side, its folds pooled.
 
     Raises:
-        ComparisonError: it holds no predictions under the condition.
+        ComparisonError: they do not belong together, or one holds no predictions under the condition.
     """
-    return _pool_results(Path(result.artifact.name), [(Path(result.artifact.name), result)], condition)
+    named = [(Path(result.artifact.name), result) for result in results]
+    return _pool_results(Path(results[0].artifact.name), named, condition)
 
 
 def _members(folder: Path) -> tuple[Path, ...]:

@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from edge_aver.benchmarks.decision import FAIL, INCONCLUSIVE, decide
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
+from edge_aver.benchmarks.machine import TIMING_FIELDS
 from edge_aver.benchmarks.paired_stats import LEVEL
 from edge_aver.benchmarks.results import Result, read_result
 from edge_aver.benchmarks.speed import speedup_of_runs
 from edge_aver.benchmarks.stats import Interval, bootstrap_mean
 from edge_aver.benchmarks.summary import provenance_notes
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.benchmarks.verdict import FAIL, INCONCLUSIVE, PASS
 from edge_aver.errors import ComparisonError, UndecidedError, VerdictError
 
 __all__ = ["DEFAULT_TOLERANCE", "Ratio", "SpeedVerdict", "check_speed_gate", "compare_speed", "judge_speed"]
@@ -24,9 +25,6 @@ DEFAULT_TOLERANCE = 5.0
 _RUN_TO_RUN = 0.02
 """Half the width, in logarithms, of what two runs of one artifact differ by though each looks steady within: where
 pages and other work happen to lie. It widens the interval of results that were not measured by turns in one run."""
-
-_MACHINE = ("architecture", "cpu", "cpu_flags", "cpus", "governor", "gpu")
-"""What makes two machines, or two states of one, too different for a ratio of latencies to tell of the artifacts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +115,7 @@ def judge_speed(a: Result, b: Result, *, margin: float) -> SpeedVerdict:
         level=LEVEL,
         margin=margin,
         interleaved=interleaved,
-        verdict=INCONCLUSIVE if single else _decide(ends, 1 + margin / 100),
+        verdict=INCONCLUSIVE if single else decide(ends, 1 + margin / 100),
         remarks=tuple(_remarks(a, b, single=single, interleaved=interleaved)),
         invalid=tuple(f"{letter}, {why}" for letter, item in (("A", a), ("B", b)) for why in invalid_reasons(item)),
         note=" ".join(provenance_notes([a, b])) or None,
@@ -142,12 +140,6 @@ def check_speed_gate(verdict: SpeedVerdict) -> None:
             f"the speed gate cannot decide at a tolerance of {verdict.margin:g} %: {told}; measure more processes, by"
             " turns in one run"
         )
-
-
-def _decide(ends: Interval, most: float) -> str:
-    if ends.high <= most:
-        return PASS
-    return FAIL if ends.low > most else INCONCLUSIVE
 
 
 def _widened(value: float, ends: Interval) -> Interval:
@@ -189,7 +181,7 @@ def _check_comparable(a: Result, b: Result) -> None:
 def _differences(a: Result, b: Result) -> Iterator[tuple[str, object, object]]:
     yield "schema version", a.schema_version, b.schema_version
     yield "target", a.artifact.target, b.artifact.target
-    for field in _MACHINE:
+    for field in TIMING_FIELDS:
         yield f"machine: {field.replace('_', ' ')}", getattr(a.machine, field), getattr(b.machine, field)
     for field in ("architecture", "corpus", "fold"):
         yield f"network: {field}", getattr(a.spec, field), getattr(b.spec, field)

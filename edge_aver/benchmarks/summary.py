@@ -11,11 +11,11 @@ from edge_aver.benchmarks.energy import Energy, energy_of
 from edge_aver.benchmarks.front_end_results import STAGES, EndToEndQuery
 from edge_aver.benchmarks.front_end_summary import FrontEndSummary, summarize_front_end
 from edge_aver.benchmarks.memory import MemoryTable, memory_of
-from edge_aver.benchmarks.offline import Throughput, throughputs
-from edge_aver.benchmarks.overhead import Overhead, overheads_of
+from edge_aver.benchmarks.overheads import Overhead, overheads_of
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.runs import NetworkRun
 from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
+from edge_aver.benchmarks.throughput import Throughput, throughputs
 from edge_aver.benchmarks.validity import invalid_reasons
 from edge_aver.targets import RUNTIMES
 

@@ -7,10 +7,11 @@ import pytest
 from edge_aver.benchmarks import advice
 from edge_aver.benchmarks.advice import Candidate, advise, advise_results
 from edge_aver.benchmarks.costs import judge_against
+from edge_aver.benchmarks.decision import FAIL
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.speed import Speedup
 from edge_aver.benchmarks.stats import Interval
-from edge_aver.benchmarks.verdict import FAIL, Verdict
+from edge_aver.benchmarks.verdict import Verdict
 
 MakeResult = Callable[..., Result]
 BASE = Candidate(precision="fp32", size_bytes=54_000_000, parity=True, memory_bytes=300_000_000, latency_s=0.2)
@@ -106,11 +107,81 @@ def test_results_are_advised_by_network_and_target(make_result: MakeResult) -> N
     assert "INT8 is not worth it here: 0.5" in second.reason
 
 
-def test_an_invalid_result_gives_no_speed(make_result: MakeResult) -> None:
-    fp32 = make_result("fp32", scale=2.0)
-    (found,) = advise_results([replace(fp32, network=fp32.network[:1]), make_result()])
-    assert found.precision == "fp32"
-    assert "the result of fp32 is INVALID: measure again" in found.reason
+@pytest.mark.parametrize("which", ["fp32", "int8", "fp16"])
+def test_an_invalid_result_gives_no_advice(make_result: MakeResult, which: str) -> None:
+    """Not even against what was not measured soundly: 'not worth it' would be advice too."""
+    results = [make_result("fp32", scale=2.0), make_result("int8"), make_result("fp16", scale=1.5)]
+    (sound,) = advise_results(results)
+    assert sound.precision == "int8"
+    cut = [replace(item, network=item.network[:1]) if item.artifact.precision == which else item for item in results]
+    (found,) = advise_results(cut)
+    assert found.precision is None
+    assert found.verdict is None
+    assert str(found).startswith(
+        f"No advice for sa, synthetic fold 1 on openvino-cpu: the result of {which} is INVALID: measure again (32"
+        " network queries, suite smoke asks for 64)"
+    )
+    assert "worth" not in found.reason
+
+
+def _in_folds(make_result: MakeResult, folds: dict[int, int], precision: str, **changes: Any) -> list[Result]:
+    """One result a fold, of which so many clips are read rightly; its clips, actors and checkpoint are its own."""
+    found = []
+    for fold, correct in folds.items():
+        result = make_result(precision, correct=correct, **changes)
+        spec = replace(result.spec, fold=fold, checkpoint_sha256=f"{fold}" * 64)
+        clips = [replace(clip, id=f"{fold}-{clip.id}", actor=10 * fold + clip.actor) for clip in result.predictions]
+        found.append(replace(result, spec=spec, predictions=tuple(clips)))
+    return found
+
+
+def test_folds_of_one_network_are_advised_once_over_all_their_clips(make_result: MakeResult) -> None:
+    folds = {3: 52, 1: 50, 2: 51}
+    results = [*_in_folds(make_result, folds, "int8"), *_in_folds(make_result, folds, "fp32", scale=2.0)]
+    (found,) = advise_results(results)
+    assert (found.network, found.precision) == ("sa, synthetic folds 1, 2, 3", "int8")
+    assert found.verdict is not None
+    assert (found.verdict.clips, found.verdict.actors) == (3 * 64, 12)
+    assert found.verdict.accuracy_b.correct == 153
+    assert "over 6 and 6 processes" in found.reason
+
+
+def test_one_invalid_fold_is_named_and_takes_the_advice_of_all(make_result: MakeResult) -> None:
+    folds = {1: 52, 2: 52}
+    slow, (first, second) = _in_folds(make_result, folds, "fp32", scale=2.0), _in_folds(make_result, folds, "int8")
+    (found,) = advise_results([*slow, first, replace(second, network=second.network[:1])])
+    assert found.precision is None
+    assert found.reason.startswith("the result of int8 (fold 2) is INVALID: measure again")
+
+
+def test_what_does_not_belong_together_is_advised_apart(make_result: MakeResult) -> None:
+    one = [make_result("fp32", scale=2.0), make_result("int8")]
+
+    def names(change: Callable[[Result], Result]) -> list[str]:
+        return [found.network for found in advise_results([*one, *map(change, one)])]
+
+    def other_fold(result: Result, **changes: Any) -> Result:
+        return replace(result, spec=replace(result.spec, fold=2, **changes))
+
+    assert names(other_fold) == ["sa, synthetic folds 1, 2"]
+    constants = replace(one[0].spec.preprocessing, n_fft=1024)
+    apart = ["sa, synthetic fold 1", "sa, synthetic fold 2"]
+    assert names(lambda r: other_fold(r, preprocessing=constants)) == apart
+    assert names(lambda r: replace(other_fold(r), schema_version=1)) == apart
+    retrained = names(lambda r: replace(r, spec=replace(r.spec, checkpoint_sha256="ab" * 32)))
+    assert retrained == [
+        "sa, synthetic fold 1, checkpoint not recorded",
+        "sa, synthetic fold 1, checkpoint abababab",
+    ]
+    elsewhere = names(lambda r: replace(r, machine=replace(r.machine, cpu="Another")))
+    assert elsewhere == ["sa, synthetic fold 1, Some Processor @ 2.60GHz", "sa, synthetic fold 1, Another"]
+
+
+def test_times_of_two_machines_are_never_held_against_each_other(make_result: MakeResult) -> None:
+    fast = make_result("int8")
+    for change in ({"cpu": "Another"}, {"governor": "powersave"}, {"cpus": 8}):
+        found = advise_results([make_result("fp32", scale=2.0), replace(fast, machine=replace(fast.machine, **change))])
+        assert found == ()
 
 
 def test_without_fp32_or_others_there_is_nothing_to_advise(make_result: MakeResult) -> None:

@@ -1,9 +1,10 @@
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
-from edge_aver.benchmarks.calibration_error import calibration_of, probabilities
+from edge_aver.benchmarks.calibration_error import calibration_of
 from edge_aver.benchmarks.results import ClipPrediction
 from edge_aver.spec import LABELS
 
@@ -39,7 +40,9 @@ def test_a_network_as_right_as_it_claims_has_hardly_any_error() -> None:
     assert calibration.error < 0.03
 
 
-def test_probabilities_of_large_logits_are_finite() -> None:
-    assert probabilities((1000.0, 1000.0)) == (0.5, 0.5)
-    assert sum(probabilities((1.0, -3.0, 0.5))) == pytest.approx(1.0)
+def test_large_logits_overflow_nothing_and_no_clips_have_no_error() -> None:
+    clip = replace(_said(0.5, right=True), logits=(1000.0, 1000.0))
+    calibration = calibration_of([clip])
+    assert calibration is not None
+    assert calibration.confidence == 0.5
     assert calibration_of([]) is None

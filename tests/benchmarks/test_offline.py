@@ -5,10 +5,11 @@ import pytest
 
 from edge_aver import runtime
 from edge_aver.benchmarks.cases import Subject, interleaved, request
-from edge_aver.benchmarks.offline import combinations, measure_throughput, throughputs
+from edge_aver.benchmarks.offline import combinations, measure_throughput
 from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.runs import ThroughputRun
 from edge_aver.benchmarks.suites import load_suite
+from edge_aver.benchmarks.throughput import throughputs
 from edge_aver.bundle import Artifact
 
 

@@ -37,6 +37,7 @@ def test_folds_are_told_each_and_together(make_result: Callable[..., Result]) ->
         (lambda r: replace(r, artifact=replace(r.artifact, target="rtx-4090")), "more than one target"),
         (lambda r: replace(r, machine=replace(r.machine, cpu="Another")), "more than one device"),
         (lambda r: replace(r, spec=replace(r.spec, corpus="composite")), "more than one corpus"),
+        (lambda r: replace(r, schema_version=1), r"more than one schema version \(1, 2\)"),
         (
             lambda r: replace(r, spec=replace(r.spec, preprocessing=replace(r.spec.preprocessing, n_fft=1024))),
             "prepared with different constants",
@@ -57,3 +58,9 @@ def test_networks_with_two_folds_are_found(make_result: Callable[..., Result]) -
     (pooled,) = pools([older, newer, *others])
     assert pooled.name == "sa int8 on openvino-cpu, synthetic"
     assert pooled.together.correct == 92
+
+
+def test_folds_of_two_schemas_stay_apart(make_result: Callable[..., Result]) -> None:
+    folds = [_fold(make_result, fold, 40) for fold in (1, 2, 3)]
+    (pooled,) = pools([*folds, replace(_fold(make_result, 4, 40), schema_version=1)])
+    assert list(pooled.folds) == [1, 2, 3]

@@ -104,6 +104,10 @@ def test_what_is_not_of_the_protocol_is_left_out_with_its_reason(five_folds: Fiv
             "fold 1 holds 239 clips of actors 1, 2, 3, 4; the protocol has 60 each of 1, 2, 3, 4",
         ),
         ([*whole, replace(whole[0], spec=replace(whole[0].spec, fold=6))], "fold 6 is none of the 5"),
+        (
+            [replace(whole[0], schema_version=1), *whole[1:]],
+            "its results are of more than one schema version (1, 2)",
+        ),
     ]
     for results, reason in cases:
         (pooled,) = pool_folds(results, PUBLISHED)

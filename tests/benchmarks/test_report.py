@@ -185,6 +185,19 @@ def test_the_precision_to_ship_is_named(make_result: Callable[..., Result], tmp_
     assert not {"missing", "paired"} & set(page.values("id"))
 
 
+def test_five_folds_of_one_network_are_one_card(
+    make_result: Callable[..., Result], five_folds: Callable[..., list[Result]], tmp_path: Path
+) -> None:
+    slow = [replace(item, network=make_result("fp32", scale=2.0).network) for item in five_folds("fp32", 210)]
+    html = write_report([*slow, *five_folds("int8", 210)], tmp_path / "a.html").read_text("utf-8")
+    text = " ".join(_Page(html).text.split())
+    assert html.count("<li><p><strong>") == 1
+    assert "Ship int8 sa, ravdess folds 1, 2, 3, 4, 5 on openvino-cpu Accuracy against fp32: PASS" in text
+    assert "accuracy +0.00 points, PASS at a 1-point margin" in text
+    assert "over 10 and 10 processes" in text
+    assert "sa, ravdess fold 1 on" not in text
+
+
 def test_names_are_escaped(make_result: Callable[..., Result], tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>$x_1$"
     result = make_result(evil)
@@ -236,7 +249,9 @@ def test_a_result_that_is_invalid_is_named_on_top_and_in_its_row(results: tuple[
     reason = "INVALID, sa fp32, onnxruntime-cpu: network failed: the process was killed by SIGKILL"
     assert text.index(reason) < text.index("At a glance")
     assert 'class="words bad" data-v="INVALID"' in html
-    assert "the result of fp32 is INVALID: measure again" in text
+    assert "No advice sa, synthetic fold 1 on onnxruntime-cpu results INVALID: fp32" in text
+    assert "The result of fp32 is INVALID: measure again (network failed: the process was killed by SIGKILL)." in text
+    assert "not worth it" not in text
 
 
 def test_a_refused_file_is_a_row_and_takes_part_in_no_figure(results: tuple[Result, ...], tmp_path: Path) -> None:

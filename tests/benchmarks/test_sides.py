@@ -6,7 +6,7 @@ import pytest
 from prediction_files import write_lines
 
 from edge_aver.benchmarks.results import ConditionPredictions, Gap, Result, write_result
-from edge_aver.benchmarks.sides import Prediction, read_side, result_side
+from edge_aver.benchmarks.sides import Prediction, read_side, results_side
 from edge_aver.errors import ComparisonError, MeasurementError
 
 
@@ -129,8 +129,8 @@ def test_a_condition_of_a_result_is_a_side(tmp_path: Path, make_result: Callable
     side = read_side(write_result(result, tmp_path), condition="audio")
     assert side.name == "sa int8 on openvino-cpu, synthetic, fold 1, audio alone"
     assert [item.prediction for item in side.predictions] == [item.prediction for item in heard]
-    assert side == result_side(result, condition="audio")
-    assert result_side(result).name.endswith("fold 1")
+    assert side == results_side([result], condition="audio")
+    assert results_side([result]).name.endswith("fold 1")
 
 
 def test_a_condition_that_was_not_measured_is_named(tmp_path: Path, make_result: Callable[..., Result]) -> None:
