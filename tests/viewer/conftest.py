@@ -1,8 +1,6 @@
 """A page that is served, of a tiny network, and clips to drop on it."""
 
 import tempfile
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +8,9 @@ import pytest
 from face_clips import drawn, scene
 from media_files import tone, voice, write_media
 from runtime_models import tiny_artifact
+from served import serving
 
 from edge_aver.runtime import load
-from edge_aver.viewer.server import Viewer, ViewerServer
-
-LARGEST_BYTES = 3_000_000
 
 
 @pytest.fixture(scope="session")
@@ -30,19 +26,6 @@ def network(tmp_path_factory):
 def model(network):
     with load(network) as opened:
         yield opened
-
-
-@contextmanager
-def serving(model, folder, **limits):
-    viewer = Viewer(model, folder, **{"largest_bytes": LARGEST_BYTES, **limits})
-    with ViewerServer(viewer, host="127.0.0.1", port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")

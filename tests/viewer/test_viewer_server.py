@@ -10,7 +10,7 @@ import time
 
 import av
 import pytest
-from conftest import LARGEST_BYTES, serving
+from served import LARGEST_BYTES, serving
 
 from edge_aver.viewer.look import LONGEST_S, window_starts_s
 
