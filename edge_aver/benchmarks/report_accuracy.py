@@ -75,8 +75,14 @@ def condition_table(rows: Sequence[Row], names: Sequence[str]) -> Table:
     )
 
 
-def cost_table(costs: Sequence[Cost]) -> Table:
-    """What each precision costs against fp32, clip by clip."""
+def cost_table(costs: Sequence[Cost], rows: Sequence[Row]) -> Table:
+    """What each precision costs against fp32, clip by clip.
+
+    Args:
+        costs: of results.
+        rows: of the same results, for their names.
+    """
+    heads = {id(row.summary.result): row.cell for row in rows}
     columns = (
         Column(title="Artifact", words=True),
         Column(title="Given", words=True),
@@ -91,7 +97,7 @@ def cost_table(costs: Sequence[Cost]) -> Table:
         title="Against fp32",
         caption="Differences in percentage points.",
         columns=columns,
-        rows=tuple(map(_cost, costs)),
+        rows=tuple((heads[id(cost.result)], *_cost(cost)) for cost in costs),
     )
 
 
@@ -128,17 +134,9 @@ def _condition(row: Row, name: str) -> Cell:
 
 
 def _cost(cost: Cost) -> tuple[Cell, ...]:
-    artifact, spec = cost.result.artifact, cost.result.spec
-    name = f"{spec.architecture} {artifact.precision}"
-    head = Cell(text=name, small=(artifact.target,), value=f"{name}, {artifact.target}")
     if cost.verdict is None:
-        return (
-            head,
-            words(told(cost.condition)),
-            *((missing("not compared"),) * 4),
-            words("not compared", cost.reason),
-        )
-    return (head, words(told(cost.condition)), *_difference(cost.verdict))
+        return (words(told(cost.condition)), *((missing("not compared"),) * 4), words("not compared", cost.reason))
+    return (words(told(cost.condition)), *_difference(cost.verdict))
 
 
 def _difference(verdict: Verdict) -> tuple[Cell, ...]:

@@ -84,7 +84,7 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
         emotion_table(rows),
         _unless_empty(folds_table(rows)),
         condition_table(rows, names) if set(names) - {BOTH} else None,
-        cost_table(costs) if costs else None,
+        cost_table(costs, rows) if costs else None,
         published_table(published, pooled),
         latency_table(rows),
         _unless_empty(throughput_table(rows)),

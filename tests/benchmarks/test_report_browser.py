@@ -145,6 +145,9 @@ def test_in_print_nothing_stays_folded(page: Page, report: Path) -> None:
     assert len(pdf) > 50_000
     page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     assert page.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    size = "parseFloat(getComputedStyle(document.querySelector({})).fontSize)"
+    body = page.ask(size.format("'main p'"))
+    assert all(page.ask(size.format(f"'{part}'")) <= body for part in ("caption", "figcaption", ".why", "dl", "td"))
     page.ask("dispatchEvent(new Event('beforeprint'))")
     assert page.ask("[...document.querySelectorAll('details')].every((part) => part.open)")
     page.call("Emulation.setEmulatedMedia", media="")
