@@ -153,6 +153,22 @@ def test_in_print_nothing_stays_folded(page: Page, report: Path) -> None:
     page.call("Emulation.setEmulatedMedia", media="")
 
 
+def test_heads_are_plain_text_while_printing_and_sort_again_after(page: Page, report: Path) -> None:
+    """Chromium repeats a table's head on every page of a print, without the buttons in it."""
+    page.open(report, width=1280)
+    titles = "[...document.querySelector('table.sortable').tHead.rows[0].cells].map((head) => head.{}.innerText)"
+    shown = page.ask(titles.format("querySelector('button')"))
+    assert shown[0] == "Artifact"
+    page.ask("dispatchEvent(new Event('beforeprint'))")
+    assert page.ask("[...document.querySelectorAll('th button')].every((part) => !part.hasChildNodes())")
+    assert page.ask("document.querySelector('table.sortable th > span').innerText") == "Artifact"
+    page.ask("dispatchEvent(new Event('afterprint'))")
+    assert page.ask(titles.format("querySelector('button')")) == shown
+    assert page.ask("document.querySelectorAll('th > span').length") == page.ask(
+        "document.querySelectorAll('table:not(.sortable) th > span').length"
+    )
+
+
 def test_published_systems_are_drawn_on_a_phone_too(
     make_result: Callable[..., Result], five_folds: Callable[..., list[Result]], page: Page, tmp_path: Path
 ) -> None:
