@@ -6,6 +6,7 @@ from edge_aver.benchmarks.conditions import told
 from edge_aver.benchmarks.costs import Cost
 from edge_aver.benchmarks.formats import percent, points
 from edge_aver.benchmarks.report_cells import (
+    ARTIFACT,
     Cell,
     Column,
     Row,
@@ -28,7 +29,7 @@ MOODS = {PASS: "good", FAIL: "bad"}
 def accuracy_table(rows: Sequence[Row]) -> Table:
     """Accuracy over the fold's test clips, with both of its intervals."""
     columns = (
-        Column(title="Artifact", words=True),
+        ARTIFACT,
         Column(title="Corpus", words=True),
         Column(title="Correct", unit="clips"),
         Column(title="Clips"),
@@ -56,7 +57,7 @@ def emotion_table(rows: Sequence[Row]) -> Table:
         name="emotions",
         title="By emotion",
         caption="Share of each true emotion's clips that were read rightly, in % with its 95 % interval.",
-        columns=(Column(title="Artifact", words=True), *(Column(title=label, unit="%", ends=True) for label in labels)),
+        columns=(ARTIFACT, *(Column(title=label, unit="%", ends=True) for label in labels)),
         rows=tuple((row.cell, *(_recall(row, label) for label in labels)) for row in rows if row.summary.accuracy),
     )
 
@@ -68,7 +69,7 @@ def condition_table(rows: Sequence[Row], names: Sequence[str]) -> Table:
         title="Precision by modality",
         caption="Accuracy in % with its Wilson intervals at 95 and 98 %.",
         columns=(
-            Column(title="Artifact", words=True),
+            ARTIFACT,
             *(Column(title=told(name), unit="%", ends=True) for name in names),
         ),
         rows=tuple((row.cell, *(_condition(row, name) for name in names)) for row in rows),
@@ -84,7 +85,7 @@ def cost_table(costs: Sequence[Cost], rows: Sequence[Row]) -> Table:
     """
     heads = {id(row.summary.result): row.cell for row in rows}
     columns = (
-        Column(title="Artifact", words=True),
+        ARTIFACT,
         Column(title="Given", words=True),
         Column(title="Difference", unit="points, 95 % over actors", ends=True),
         Column(title="Difference", unit="points, 95 % over clips", ends=True),

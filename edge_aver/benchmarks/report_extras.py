@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from edge_aver.benchmarks.formats import percent
 from edge_aver.benchmarks.overheads import Overhead
 from edge_aver.benchmarks.pooling import Pooled, pools
-from edge_aver.benchmarks.report_cells import Cell, Column, Row, Table, figure, missing, rate, words
+from edge_aver.benchmarks.report_cells import ARTIFACT, Cell, Column, Row, Table, figure, missing, rate, words
 
 __all__ = ["energy_table", "folds_table", "overhead_table", "throughput_table"]
-
-_ARTIFACT = Column(title="Artifact", words=True)
 
 
 def throughput_table(rows: Sequence[Row]) -> Table:
@@ -18,7 +16,7 @@ def throughput_table(rows: Sequence[Row]) -> Table:
         name="throughput",
         title="Offline throughput",
         caption="All clips at hand: each process asks for batches, from one thread or several.",
-        columns=(_ARTIFACT, Column(title="Batch"), Column(title="Callers"), Column(title="Throughput", unit="clips/s")),
+        columns=(ARTIFACT, Column(title="Batch"), Column(title="Callers"), Column(title="Throughput", unit="clips/s")),
         rows=tuple(cells for row in rows for cells in _throughput(row)),
     )
 
@@ -30,7 +28,7 @@ def overhead_table(rows: Sequence[Row]) -> Table:
         title="Overhead",
         caption="Network latency of edge-aver over that of others on the same file in the same run, 95 % interval.",
         columns=(
-            _ARTIFACT,
+            ARTIFACT,
             Column(title="Beside", words=True),
             Column(title="Ratio", ends=True),
             Column(title="Limit"),
@@ -47,7 +45,7 @@ def energy_table(rows: Sequence[Row]) -> Table:
         title="Energy",
         caption="Of one clip, idle power included: mean over processes with its 95 % interval (Student's t).",
         columns=(
-            _ARTIFACT,
+            ARTIFACT,
             Column(title="Part", words=True),
             Column(title="Energy", unit="J a clip", ends=True),
             Column(title="Processes"),
