@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["declaration_digest", "declaration_path", "load", "parse", "shipped_names"]
+__all__ = ["declaration_digest", "declaration_path", "load", "parse", "shipped_names", "shipped_results"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,11 @@ T = TypeVar("T")
 def shipped_names(folder: str) -> tuple[str, ...]:
     """Names of the shipped declarations in `folder` (`export/recipes`), sorted: the choices of a command option."""
     return tuple(sorted(path.stem for path in (_root() / folder).glob("*.toml")))
+
+
+def shipped_results(target: str) -> int:
+    """How many results measured on a target ship: 0 for a device that nobody measured."""
+    return len(list((_root() / "benchmarks" / "results" / target).glob("*.json")))
 
 
 def declaration_path(folder: str, name: str | Path) -> Path:

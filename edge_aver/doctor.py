@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edge_aver import __version__
 from edge_aver.benchmarks.machine import describe_machine
+from edge_aver.declarations import shipped_results
 from edge_aver.errors import MissingLibraryError, TargetError
 from edge_aver.targets import RUNTIMES, DeviceProfile, load_profile, profile_names, runtime_module
 from edge_aver.targets.cuda import cuda_device
@@ -50,7 +52,10 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetState:
-    """Whether a target works on this machine, the runtime's version, and what to do where it does not."""
+    """Whether a target works on this machine, the runtime's version, and what to do where it does not.
+
+    `measured` tells how many results ship that were measured on it: a device that nobody measured says so.
+    """
 
     target: str
     title: str
@@ -58,6 +63,7 @@ class TargetState:
     precisions: tuple[str, ...]
     version: str | None
     advice: str
+    measured: str
 
 
 def check_needs() -> tuple[Need, ...]:
@@ -87,6 +93,7 @@ def check_targets() -> tuple[TargetState, ...]:
                 precisions=profile.precisions,
                 version=entry.version,
                 advice=advice,
+                measured=_measured(name),
             )
         )
     return tuple(states)
@@ -102,6 +109,11 @@ def _advice(profile: DeviceProfile) -> str:
         return f"an export leaves a kit; on the device: {advice}" if profile.built_on else advice
     except TargetError as error:
         return str(error)
+
+
+def _measured(target: str) -> str:
+    count = shipped_results(target)
+    return f"{count} result{'s' if count > 1 else ''} ship{'' if count > 1 else 's'}" if count else "not measured"
 
 
 def _gpu_state(profile: DeviceProfile) -> str:
@@ -153,11 +165,18 @@ def doctor_tables() -> tuple[Table, Table]:
 
 
 def targets_table() -> Table:
-    """Every target: what it is, its precisions, and whether it works here."""
-    table = Table(title="Targets", title_justify="left", box=None, pad_edge=False)
-    for column in ("Target", "Device", "Precisions", "Runtime", "Here"):
+    """Every target: its precisions, whether it works here, whether anyone measured it; why not, once for all below."""
+    table = Table(title="Targets", title_justify="left", box=None, pad_edge=False, caption_justify="left")
+    table.add_column("Target", no_wrap=True)
+    for column in ("Precisions", "Runtime", "Here", "Measured"):
         table.add_column(column, overflow="fold")
+    reasons: dict[str, int] = {}
     for state in check_targets():
         runtime = f"{state.runtime} {state.version}" if state.version else state.runtime
-        table.add_row(state.target, state.title, ", ".join(state.precisions), runtime, escape(state.advice))
+        here, _, reason = state.advice.partition(": ")
+        if reason:
+            here += f" [{reasons.setdefault(reason, len(reasons) + 1)}]"
+        precisions = ", ".join(state.precisions)
+        table.add_row(state.target, precisions, runtime, escape(here), state.measured)
+    table.caption = Text("\n".join(f"[{number}] {reason}" for reason, number in reasons.items()))
     return table

@@ -14,7 +14,7 @@ from rich.text import Text
 from edge_aver.bundle import Artifact
 from edge_aver.console import say
 from edge_aver.doctor import check_needs, check_targets, doctor_tables, int8_state
-from edge_aver.errors import ParityError, UndecidedError
+from edge_aver.errors import MeasurementError, ParityError, UndecidedError
 from edge_aver.files import json_text, write_text
 from edge_aver.spec import provenance_note
 
@@ -125,7 +125,7 @@ def show_bundle(made: "MadeBundle", json_path: str | None) -> None:
 
 
 def show_bundle_check(check: "BundleCheck", json_path: str | None) -> None:
-    """What was checked, stage by stage; a stage that differs ends in a ParityError."""
+    """What was checked, stage by stage; a stage or a label that differs ends in a ParityError."""
     files = f"ok: {len(check.manifest.members)} files have the hashes of the manifest, and no byte is out of place"
     signed = {
         "checked": f"ok: signed by key {check.manifest.signed_by}",
@@ -138,11 +138,17 @@ def show_bundle_check(check: "BundleCheck", json_path: str | None) -> None:
     failed = check.differing
     table = {**asdict(check), "verified": not failed}
     _emit("\n".join([*lines, *_note(check.note)]), table, json_path)
-    if failed and (stage := failed[0].differs):
-        raise ParityError(
-            f"{check.path}: on this device {stage.stage} of {failed[0].artifact} differ from what the bundle expects: "
-            f"{_figures_of(stage)}"
-        )
+    if failed:
+        raise ParityError(f"{check.path}: on this device {_what_differs(failed[0])}")
+
+
+def _what_differs(replay: "Replay") -> str:
+    if stage := replay.differs:
+        return f"{stage.stage} of {replay.artifact} differ from what the bundle expects: {_figures_of(stage)}"
+    return (
+        f"the label of {replay.artifact} differs from what the bundle expects, though every stage is near enough: "
+        f"{replay.label or 'none'} from the bytes of the golden clip, {replay.expected_label} expected"
+    )
 
 
 def _replayed(replay: "Replay") -> Iterator[str]:
@@ -151,7 +157,8 @@ def _replayed(replay: "Replay") -> Iterator[str]:
         return
     for stage in replay.stages:
         yield f"{'ok' if stage.passed else 'DIFFERS'}: {stage.stage:<6} {_figures_of(stage)}"
-    yield f"from the bytes of the golden clip: {replay.label} (expected: {replay.expected_label})"
+    told = f"{replay.label or 'none'} from the bytes of the golden clip (expected: {replay.expected_label})"
+    yield f"{'DIFFERS' if replay.label_differs else 'ok'}: label  {told}"
 
 
 def _figures_of(stage: "StageCheck") -> str:
@@ -212,13 +219,20 @@ def show_prediction(artifact: Artifact, clip: Path, prediction: "Prediction", js
 
 
 def show_results(results: Sequence["Result"], json_path: str | None) -> None:
-    """The table of results."""
+    """The table of results.
+
+    Raises:
+        MeasurementError: after it, where every one of them is empty: a machine that cannot run them did not pass.
+    """
     from edge_aver.benchmarks.results import document
     from edge_aver.benchmarks.tables import print_results
 
     if json_path != "-":
         print_results(Console(), results)
     _write_json([document(result) for result in results], json_path)
+    if results and all(result.is_empty for result in results):
+        reasons = [gap.reason for result in results for gap in result.gaps]
+        raise MeasurementError(f"nothing was measured: {next(iter(reasons), 'the suite asks for nothing')}")
 
 
 def show_backbones(outcome: "StudyOutcome", json_path: str | None) -> None:
@@ -230,7 +244,11 @@ def show_backbones(outcome: "StudyOutcome", json_path: str | None) -> None:
     if json_path != "-":
         console = Console()
         print_study(console, outcome.study, load_published_backbones())
-        console.print(f"Result: {outcome.path}\nFigure: {outcome.figure}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Result: {outcome.path}\nFigure: {outcome.figure}", highlight=False, soft_wrap=True, markup=False
+        )
+        for page in outcome.pages:
+            console.print(f"Report: {page}", highlight=False, soft_wrap=True, markup=False)
     _write_json(document(outcome.study), json_path)
 
 

@@ -145,3 +145,23 @@ def test_a_gpus_target_tells_whether_it_builds_or_runs_here(monkeypatch, device,
 
     monkeypatch.setattr(doctor, "cuda_device", cuda_device)
     assert {state.target: state.advice for state in check_targets()}["rtx-4090"] == said
+
+
+def test_a_device_that_nobody_measured_says_so(monkeypatch):
+    states = {state.target: state.measured for state in check_targets()}
+    assert states["jetson-orin-nano"] == "not measured"
+    assert states["openvino-cpu"] == "1 result ships"
+    monkeypatch.setattr(doctor, "shipped_results", lambda target: 3 if target == "jetson-orin-nano" else 0)
+    states = {state.target: state.measured for state in check_targets()}
+    assert (states["jetson-orin-nano"], states["openvino-cpu"]) == ("3 results ship", "not measured")
+
+
+def test_why_engines_run_elsewhere_is_said_once_below_the_targets(monkeypatch):
+    def no_driver():
+        raise TargetError("no driver: none")
+
+    monkeypatch.setattr(doctor, "runtime_module", lambda runtime: None)
+    monkeypatch.setattr(doctor, "cuda_device", no_driver)
+    text = shown(targets_table())
+    assert text.count("no driver: none") == 1
+    assert "[1] no driver: none" in text

@@ -32,7 +32,7 @@ LEVELS = (
     {"calibration"},
     {"quantize", "models", "runtime"},
     {"benchmarks", "export"},
-    {"demo", "doctor", "study", "study_worker"},
+    {"demo", "doctor", "study"},
     {"screens"},
     {"commands"},
     {"cli"},

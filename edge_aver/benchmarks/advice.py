@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_aver.benchmarks.costs import BASELINE, judge_folds
+from edge_aver.benchmarks.decision import FAIL, INCONCLUSIVE
 from edge_aver.benchmarks.families import Family, families
 from edge_aver.benchmarks.formats import megabytes, milliseconds, points
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.speed import Speedup, speedup_of_runs
 from edge_aver.benchmarks.stats import percentiles
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.benchmarks.verdict import FAIL, INCONCLUSIVE, Verdict
+from edge_aver.benchmarks.verdict import Verdict
 from edge_aver.errors import ComparisonError, DeclarationError
 from edge_aver.targets import load_profile
 

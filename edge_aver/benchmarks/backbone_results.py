@@ -10,10 +10,12 @@ from edge_aver.benchmarks.backbone_choice import Candidate
 from edge_aver.benchmarks.machine import Machine
 from edge_aver.benchmarks.results import without_none
 from edge_aver.benchmarks.runs import NetworkRun
+from edge_aver.benchmarks.stats import Interval, percentile_interval
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.declarations import parse
 from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import json_text, sha256_bytes, write_text
+from edge_aver.models.fer_protocol import FerOutcome
 
 __all__ = ["FOLDER", "BackboneStudy", "Cell", "FerAccuracy", "read_study", "write_study"]
 
@@ -55,6 +57,11 @@ class Cell:
         return median(times) if times else None
 
     @property
+    def p50_interval(self) -> Interval | None:
+        """Its 95 % interval over queries; None with too few of them."""
+        return percentile_interval([value for run in self.runs for value in run.latency_s], 0.5)
+
+    @property
     def peak_bytes(self) -> int | None:
         """Largest resident memory of its processes; None where the kernel does not tell."""
         return max((run.after_queries.peak_bytes for run in self.runs if run.after_queries), default=None)
@@ -76,26 +83,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class FerAccuracy:
-    """A network trained on FER2013 and asked the whole test part; `failed` tells why there are no figures.
-
-    Attributes:
-        network: as the paper names it.
-        correct, total: test faces.
-        parameters: backbone and classifier.
-        file_bytes: of both, in fp32.
-        epochs: trained before early stopping or the limit.
-        weights: what training started from: `imagenet` or `random`.
-        frozen: whether the classifier alone was trained.
-    """
+    """A network (as the paper names it) trained on FER2013; without an outcome `failed` tells why."""
 
     network: str
-    correct: int = 0
-    total: int = 0
-    parameters: int = 0
-    file_bytes: int = 0
-    epochs: int = 0
-    weights: str = ""
-    frozen: bool = False
+    outcome: FerOutcome | None = None
     failed: str | None = None
 
 
@@ -125,12 +116,22 @@ class BackboneStudy:
     cells: tuple[Cell, ...]
     accuracies: tuple[FerAccuracy, ...] = ()
 
+    @property
+    def level(self) -> float:
+        """Of the intervals that decide on ties."""
+        return self.suite.backbones.level if self.suite.backbones else 0.98
+
+    @property
+    def budget_mb(self) -> float:
+        """Largest model, of 10^6 bytes."""
+        return self.suite.backbones.budget_mb if self.suite.backbones else 150.0
+
     def candidates(self) -> tuple[Candidate, ...]:
         """The networks that were trained here, with the size of network and classifier in fp32."""
         return tuple(
-            Candidate(name=item.network, correct=item.correct, total=item.total, size_mb=item.file_bytes / 1e6)
+            Candidate(name=item.network, correct=known.correct, total=known.total, size_mb=known.file_bytes / 1e6)
             for item in self.accuracies
-            if item.failed is None
+            if (known := item.outcome) is not None
         )
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from edge_aver.errors import DeclarationError
+from edge_aver.models.fer_protocol import FerTraining
 
-__all__ = ["BackbonesPart", "FerTraining", "StudyNetwork"]
+__all__ = ["BackbonesPart", "StudyNetwork"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,33 +15,6 @@ class StudyNetwork:
     name: str
     timm: str
     note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FerTraining:
-    """How networks are trained on FER2013: the paper's protocol (4.1.1) where it speaks, a choice where it is silent.
-
-    Attributes:
-        face_px: side that the 48 x 48 faces are brought to (chosen here).
-        hidden: units between the features and the emotions (paper).
-        outputs: of the classifier (paper: 8; FER2013 has seven emotions, the last one is never right).
-        batch: faces a step (chosen here).
-        learning_rate: of Adam (paper).
-        epochs: at most this many (chosen here).
-        plateau_patience, stop_patience: epochs without a lower validation loss before the rate is halved, and before
-            training stops (the paper names both means without values).
-        most_faces: of the train part, the first by a seeded shuffle; 0 takes all. Validation and test are always whole.
-    """
-
-    face_px: int
-    hidden: int
-    outputs: int
-    batch: int
-    learning_rate: float
-    epochs: int
-    plateau_patience: int
-    stop_patience: int
-    most_faces: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from edge_aver.benchmarks.formats import NOT_MEASURED, megabytes, millions, mill
 from edge_aver.errors import MissingLibraryError
 from edge_aver.files import atomic_path
 
-__all__ = ["conclusions", "draw_intervals", "print_candidates", "print_study"]
+__all__ = ["conclusions", "draw_intervals", "print_candidates", "print_study", "remarks"]
 
 _PUBLISHED = "the paper's own accuracies, with the sizes of its Table 2"
 
@@ -30,10 +30,10 @@ def print_study(console: Console, study: BackboneStudy, published: PublishedBack
         table.add_row(Text(cell.network), Text(cell.target), Text(cell.precision), *figures, *costs, status)
     console.print(table)
     console.print(f"Weights: {study.weights}. Faces: {study.faces}.", highlight=False, markup=False)
-    for line in _remarks(study):
+    for line in remarks(study):
         console.print(line, highlight=False, markup=False)
     if study.candidates():
-        print_candidates(console, study.candidates(), level=_level(study))
+        print_candidates(console, study.candidates(), level=study.level)
     for line in conclusions(study, published):
         console.print(line, highlight=False, markup=False)
 
@@ -51,7 +51,7 @@ def print_candidates(console: Console, candidates: Sequence[Candidate], *, level
 
 def conclusions(study: BackboneStudy, published: PublishedBackbones) -> Iterator[str]:
     """What the accuracies lead to: those measured here, else the paper's with its sizes and with files built here."""
-    level, budget = _level(study), _budget(study)
+    level, budget = study.level, study.budget_mb
     if study.candidates():
         yield f"By accuracies measured here: {choose(study.candidates(), budget_mb=budget, level=level)}"
         return
@@ -103,29 +103,23 @@ def draw_intervals(candidates: Sequence[Candidate], path: Path, *, level: float,
         figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
-def _remarks(study: BackboneStudy) -> Iterator[str]:
+def remarks(study: BackboneStudy) -> Iterator[str]:
+    """Why rows are INVALID, what was not trained and why, how the others were, and what differs in timm's networks."""
     for cell in study.cells:
         for reason in cell.invalid(study.suite):
             yield f"INVALID, {cell.network} {cell.precision} on {cell.target}: {reason}"
     for item in study.accuracies:
-        if item.failed:
+        if item.outcome is None:
             yield f"{item.network}: not trained: {item.failed}"
         else:
-            how = "the classifier alone" if item.frozen else "all"
-            yield f"{item.network}: trained {item.epochs} epochs from {item.weights} weights, {how}"
+            how = "the classifier alone" if item.outcome.frozen else "all of it"
+            faces, epochs, weights = item.outcome.train_faces, item.outcome.epochs, item.outcome.weights
+            yield f"{item.network}: {how} trained from {weights} weights, {epochs} epochs on {faces:,} faces"
     part = study.suite.backbones
     measured = {cell.network for cell in study.cells}
     for network in part.networks if part else ():
         if network.note and network.name in measured:
             yield f"{network.name} is timm's {network.timm}: {network.note}"
-
-
-def _level(study: BackboneStudy) -> float:
-    return study.suite.backbones.level if study.suite.backbones else 0.98
-
-
-def _budget(study: BackboneStudy) -> float:
-    return study.suite.backbones.budget_mb if study.suite.backbones else 150.0
 
 
 def _table(*titles: str) -> Table:

@@ -61,7 +61,7 @@ def _overheads(summary: Summary) -> Iterator[str]:
         yield f"overhead: {NOT_MEASURED}"
     for item in summary.overheads:
         ends, over = item.ratio.interval, item.ratio.over
-        limit = "" if item.limit is None else f"; at most {item.limit:g}: {'PASS' if item.passed else 'FAIL'}"
+        limit = "" if item.limit is None else f"; at most {item.limit:g}: {item.verdict}"
         figure = f"{item.ratio.value:.3f} times (95 % {ends.low:.3f} to {ends.high:.3f}, over {over})"
         yield f"overhead, our latency over {item.other}: {figure}{limit}"
 

@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import re
-import signal
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -22,6 +18,7 @@ from edge_aver.benchmarks.front_end_results import FrontEndMeasurements, Measure
 from edge_aver.benchmarks.machine import describe_machine, tool_versions
 from edge_aver.benchmarks.offline import ThroughputAnswer
 from edge_aver.benchmarks.overhead import OverheadAnswer, ToolAnswer
+from edge_aver.benchmarks.processes import WorkerFailure, ask_process, without_places
 from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.benchmarks.results import (
     ArtifactRecord,
@@ -35,7 +32,7 @@ from edge_aver.benchmarks.sensors import QuerySpan, SensorLog, find_sensors, joi
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
 from edge_aver.bundle import Artifact
-from edge_aver.console import progress, say
+from edge_aver.console import progress
 from edge_aver.declarations import parse
 from edge_aver.errors import DeclarationError, MeasurementError
 from edge_aver.files import json_text
@@ -155,22 +152,10 @@ def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
 
 def _ask(request: Request, timeout_s: float) -> Answer | Gap:
     """Run one worker process to its end; whatever goes wrong in it becomes a gap."""
-    pipe = subprocess.PIPE
-    # In a session of its own, so that its own workers can be stopped with it.
-    with subprocess.Popen(
-        _command(), stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as process:
-        try:
-            text, remarks = process.communicate(json_text(without_none(asdict(request))), timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            return _gap(request, f"took longer than the suite's {timeout_s:g} s and was stopped")
-        finally:
-            # An interruption of this process must not leave that one behind.
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode:
-        return _gap(request, _death(process.returncode, remarks))
-    return _answer(request, text)
+    try:
+        return _answer(request, ask_process(_command(), json_text(without_none(asdict(request))), timeout_s=timeout_s))
+    except WorkerFailure as error:
+        return _gap(request, str(error))
 
 
 def _command() -> list[str]:
@@ -202,19 +187,8 @@ def _impossible(answer: Answer) -> float | None:
     return next((value for value in times if not 0 < value < math.inf), None)
 
 
-def _death(status: int, remarks: str) -> str:
-    """Why a worker died: by a signal, or by a bug whose traceback is shown in full."""
-    if status < 0:
-        name = signal.Signals(-status).name
-        return f"the process was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    say(remarks.strip())
-    last = (remarks.strip().splitlines() or ["no message"])[-1]
-    return f"the process ended with status {status}: {last}"
-
-
 def _gap(request: Request, reason: str, *, failed: bool = True) -> Gap:
-    """Results name no place on the machine: of every absolute path the last part is kept."""
-    return Gap(case=request.name, reason=re.sub(r"(?<![\w.])/(?:[^\s/'\":]+/)+", "", reason), failed=failed)
+    return Gap(case=request.name, reason=without_places(reason), failed=failed)
 
 
 def _result(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
+from edge_aver.benchmarks.decision import decide
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.runs import NetworkRun, OverheadRun
 from edge_aver.benchmarks.speed import Speedup, speedup_of_rounds, speedup_of_runs
@@ -12,19 +13,16 @@ __all__ = ["Overhead", "overheads_of"]
 
 @dataclass(frozen=True, kw_only=True)
 class Overhead:
-    """Our median latency over that of `other`, with its 95 % interval, and the suite's limit.
-
-    `passed` goes by the ratio itself, as the limits of the front end do.
-    """
+    """Our median latency over that of `other`, with its 95 % interval, and the suite's limit."""
 
     other: str
     ratio: Speedup
     limit: float | None
 
     @property
-    def passed(self) -> bool | None:
-        """Whether the limit is kept; None where the suite names none."""
-        return None if self.limit is None else self.ratio.value <= self.limit
+    def verdict(self) -> str | None:
+        """PASS where the whole interval lies within the limit, FAIL where beyond; None: no limit."""
+        return None if self.limit is None else decide(self.ratio.interval, self.limit)
 
 
 def overheads_of(result: Result) -> tuple[Overhead, ...]:

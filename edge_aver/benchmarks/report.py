@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_aver import __version__
-from edge_aver.benchmarks.formats import megabytes
+from edge_aver.benchmarks.pages import render
 from edge_aver.benchmarks.report_accuracy import MOODS
 from edge_aver.benchmarks.report_content import Content, content_of
 from edge_aver.benchmarks.report_figures import (
@@ -18,7 +18,6 @@ from edge_aver.benchmarks.report_figures import (
 from edge_aver.benchmarks.report_published import left_out, published_bars
 from edge_aver.benchmarks.report_text import write_csv, write_markdown
 from edge_aver.benchmarks.results import Result
-from edge_aver.errors import MissingLibraryError
 from edge_aver.files import write_text
 
 __all__ = ["render_page", "write_report", "write_reports"]
@@ -69,26 +68,12 @@ def render_page(content: Content) -> str:
     Raises:
         MissingLibraryError: the extra `report` is not installed.
     """
-    try:
-        import jinja2
-        from markupsafe import Markup
-    except ImportError as error:
-        raise MissingLibraryError("jinja2", "report", "A report") from error
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["megabytes"] = megabytes
-    style, script = (Markup(_shipped(f"report.{kind}")) for kind in ("css", "js"))
-    return environment.from_string(_shipped("report.html")).render(_context(content), style=style, script=script)
+    return render("report.html", _context(content))
 
 
 def _write_page(content: Content, path: Path) -> Path:
     write_text(path, render_page(content))
     return path
-
-
-def _shipped(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
 
 
 def _context(content: Content) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from edge_aver.benchmarks.conditions import told
 from edge_aver.benchmarks.costs import Cost
+from edge_aver.benchmarks.decision import FAIL, PASS
 from edge_aver.benchmarks.formats import percent, points
 from edge_aver.benchmarks.report_cells import (
     ARTIFACT,
@@ -18,7 +19,7 @@ from edge_aver.benchmarks.report_cells import (
     words,
 )
 from edge_aver.benchmarks.stats import Interval
-from edge_aver.benchmarks.verdict import FAIL, PASS, Verdict
+from edge_aver.benchmarks.verdict import Verdict
 
 __all__ = ["MOODS", "accuracy_table", "condition_table", "cost_table", "emotion_table"]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from edge_aver.benchmarks.formats import percent
 from edge_aver.benchmarks.overheads import Overhead
 from edge_aver.benchmarks.pooling import Pooled, pools
+from edge_aver.benchmarks.report_accuracy import MOODS
 from edge_aver.benchmarks.report_cells import ARTIFACT, Cell, Column, Row, Table, figure, missing, rate, words
 
 __all__ = ["energy_table", "folds_table", "overhead_table", "throughput_table"]
@@ -81,12 +82,11 @@ def _throughput(row: Row) -> list[tuple[Cell, ...]]:
 
 
 def _overhead(item: Overhead) -> tuple[Cell, ...]:
-    verdict = {True: words("PASS", mood="good"), False: words("FAIL", mood="bad"), None: words("no limit")}
     return (
         words(item.other),
         figure(item.ratio.value, _ratio, f"over {item.ratio.over}", ends=item.ratio.interval),
         missing("none") if item.limit is None else figure(item.limit, _ratio),
-        verdict[item.passed],
+        words(item.verdict, mood=MOODS.get(item.verdict, "")) if item.verdict else words("no limit"),
     )
 
 

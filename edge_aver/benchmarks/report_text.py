@@ -12,7 +12,7 @@ from edge_aver.benchmarks.report_published import left_out
 from edge_aver.benchmarks.report_verdict import verdict_table
 from edge_aver.files import write_text
 
-__all__ = ["write_csv", "write_markdown"]
+__all__ = ["escaped", "pipes", "write_csv", "write_markdown"]
 
 
 def write_markdown(content: Content, path: Path) -> Path:
@@ -36,24 +36,25 @@ def _markdown(content: Content) -> Iterator[str]:
     yield "# What the artifacts cost, and how well they read emotions"
     yield from (f"\n> **{note}**" for note in content.notes)
     yield ""
-    yield from (f"- {_escaped(line)}" for line in (*content.invalid, *content.missing))
+    yield from (f"- {escaped(line)}" for line in (*content.invalid, *content.missing))
     for table in _tables(content):
-        yield f"\n## {table.title}\n\n{_escaped(table.caption)}\n"
-        yield from _pipes(table)
+        yield f"\n## {table.title}\n\n{escaped(table.caption)}\n"
+        yield from pipes(table)
     if reasons := left_out(content.pooled):
         yield "\n## Not among the published systems\n"
-        yield from (f"- {_escaped(reason)}" for reason in reasons)
+        yield from (f"- {escaped(reason)}" for reason in reasons)
     yield f"\nWritten by edge-aver {__version__}.\n"
 
 
-def _pipes(table: Table) -> Iterator[str]:
-    yield f"| {' | '.join(_escaped(_title(column)) for column in table.columns)} |"
+def pipes(table: Table) -> Iterator[str]:
+    """Lines of a table in Markdown."""
+    yield f"| {' | '.join(escaped(_title(column)) for column in table.columns)} |"
     yield f"|{'|'.join('---' if column.words else '---:' for column in table.columns)}|"
     for row in table.rows:
-        yield f"| {' | '.join(_escaped('; '.join((cell.text, *cell.small))) for cell in row)} |"
+        yield f"| {' | '.join(escaped('; '.join((cell.text, *cell.small))) for cell in row)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown takes as it is, on one line."""
     for sign in "\\`*_[]<>|#":
         text = text.replace(sign, f"\\{sign}")

@@ -149,6 +149,15 @@ class Result(Measurements):
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was measured: gaps only."""
+        front_end = self.front_end and any(
+            (self.front_end.rounds, self.front_end.agreement, self.front_end.fresh_runs, self.front_end.prepare_runs)
+        )
+        runs = (self.network, self.throughput, self.overhead, self.tools)
+        return not any((*runs, self.predictions, self.conditions, self.end_to_end, front_end))
+
+    @property
     def predictions_by_condition(self) -> dict[str, tuple[ClipPrediction, ...]]:
         """Every set of predictions that was measured, by the name of its condition; `both` first."""
         whole = {BOTH: self.predictions} if self.predictions else {}

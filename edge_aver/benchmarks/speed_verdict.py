@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from edge_aver.benchmarks.decision import INCONCLUSIVE, decide
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
 from edge_aver.benchmarks.machine import TIMING_FIELDS
 from edge_aver.benchmarks.paired_stats import LEVEL
@@ -14,7 +15,7 @@ from edge_aver.benchmarks.speed import speedup_of_runs
 from edge_aver.benchmarks.stats import Interval, bootstrap_mean
 from edge_aver.benchmarks.summary import provenance_notes
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.benchmarks.verdict import FAIL, INCONCLUSIVE, PASS, stop_unless_passed
+from edge_aver.benchmarks.verdict import stop_unless_passed
 from edge_aver.errors import ComparisonError
 
 __all__ = ["DEFAULT_TOLERANCE", "Ratio", "SpeedVerdict", "check_speed_gate", "compare_speed", "judge_speed"]
@@ -115,7 +116,7 @@ def judge_speed(a: Result, b: Result, *, margin: float) -> SpeedVerdict:
         level=LEVEL,
         margin=margin,
         interleaved=interleaved,
-        verdict=INCONCLUSIVE if single else _decide(ends, 1 + margin / 100),
+        verdict=INCONCLUSIVE if single else decide(ends, 1 + margin / 100),
         remarks=tuple(_remarks(a, b, single=single, interleaved=interleaved)),
         invalid=tuple(f"{letter}, {why}" for letter, item in (("A", a), ("B", b)) for why in invalid_reasons(item)),
         note=" ".join(provenance_notes([a, b])) or None,
@@ -138,12 +139,6 @@ def check_speed_gate(verdict: SpeedVerdict) -> None:
         failed=f"{told}, beyond the tolerance of {verdict.margin:g} %",
         undecided=f"at a tolerance of {verdict.margin:g} %: {told}; measure more processes, by turns in one run",
     )
-
-
-def _decide(ends: Interval, most: float) -> str:
-    if ends.high <= most:
-        return PASS
-    return FAIL if ends.low > most else INCONCLUSIVE
 
 
 def _widened(value: float, ends: Interval) -> Interval:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_aver.benchmarks.conditions import BOTH
+from edge_aver.benchmarks.decision import FAIL, INCONCLUSIVE, PASS
 from edge_aver.benchmarks.paired_stats import (
     FEW_ACTORS,
     LEVEL,
@@ -25,9 +26,6 @@ from edge_aver.spec import LABELS
 
 __all__ = [
     "DEFAULT_MARGIN",
-    "FAIL",
-    "INCONCLUSIVE",
-    "PASS",
     "Flips",
     "Score",
     "Verdict",
@@ -36,10 +34,6 @@ __all__ = [
     "judge",
     "stop_unless_passed",
 ]
-
-PASS = "PASS"
-FAIL = "FAIL"
-INCONCLUSIVE = "INCONCLUSIVE"
 
 DEFAULT_MARGIN = 1.0
 """Percentage points."""

@@ -19,6 +19,7 @@ __all__ = [
     "choose_artifacts",
     "find_artifacts",
     "open_artifact",
+    "part_path",
     "read_artifact",
     "remove_artifact",
     "sidecar_path",
@@ -77,6 +78,11 @@ class Artifact:
 def sidecar_path(path: Path) -> Path:
     """Where the sidecar of the artifact at `path` stands: beside it, `.json` appended to the whole name."""
     return path.with_name(path.name + ".json")
+
+
+def part_path(whole: Path, part: str) -> Path:
+    """Where a part of the network stands beside the whole: `<stem>.frame_encoder.engine`."""
+    return whole.with_name(f"{whole.name.removesuffix(whole.suffix)}.{part}{whole.suffix}")
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def export(
         int | None, typer.Option("--calibration-clips", min=1, help="Not the recipe's.")
     ] = None,
     split: Annotated[
-        bool, typer.Option("--split", help="For a GPU: frame_encoder and fusion engines too, beside the whole.")
+        bool, typer.Option("--split", help="frame_encoder and fusion too, beside the whole: for streams.")
     ] = False,
     tune: Annotated[
         bool, typer.Option("--tune", help="Measure what each block costs; write a recipe, build none.")

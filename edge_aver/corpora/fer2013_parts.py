@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from edge_aver.corpora.fer2013 import EMOTIONS, FaceArchive, open_faces
 from edge_aver.errors import CorpusError
+from edge_aver.files import json_text, sha256_bytes, sha256_file
 
-__all__ = ["FACE_PX", "PARTS", "FerPart", "read_parts"]
+__all__ = ["FACE_PX", "PARTS", "FerPart", "content_sha256", "read_parts"]
 
 FACE_PX = 48
 PARTS = ("train", "validation", "test")
@@ -50,6 +51,22 @@ def read_parts(path: Path, parts: tuple[str, ...] = PARTS) -> dict[str, FerPart]
             faces=np.stack([face for face, _ in members]), labels=np.array([label for _, label in members], np.int64)
         )
     return found
+
+
+def content_sha256(path: Path) -> str:
+    """Of what `read_parts` would read: the bytes of a file; names and bytes of a folder's faces, wherever it stands.
+
+    Raises:
+        CorpusError: no such file, or no face in the folder.
+    """
+    if not path.is_dir():
+        try:
+            return sha256_file(path)
+        except OSError as error:
+            raise CorpusError(f"{path}: cannot be read as FER2013: {error.strerror}") from error
+    with open_faces(path) as archive:
+        members = [[face.name, sha256_bytes(archive.read(face))] for face in archive.faces]
+    return sha256_bytes(json_text(members).encode())
 
 
 _Row = tuple[str, npt.NDArray[np.uint8], int]

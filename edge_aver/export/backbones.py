@@ -6,7 +6,11 @@ recipe's default, with NNCF's same settings. Normalisation stays fp32 in all.
 """
 
 import json
+import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +34,7 @@ _SETTLING_FACES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltBackbone:
-    """What was built: the artifact's path and bytes, and the network's parameters."""
+    """What was built: the artifact's path within the study's folder, its bytes, and the network's parameters."""
 
     path: str
     file_bytes: int
@@ -57,11 +61,23 @@ def build_backbone(name: str, *, precision: str, target: str, faces: Path, folde
     source, parameters = _graph(name, faces, place)
     if not out.exists():
         feeds = [{"faces": face[None]} for face in np.load(faces)] if recipe.calibration else []
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=place) as scratch:
-            lowered = lower(source, Path(scratch), recipe, profile.runtime, feeds)
+        with _calibrated(place / f"{recipe.name}.lowered") as scratch:
+            lowered = lower(source, scratch, recipe, profile.runtime, feeds)
             with (atomic_directory if module.is_folder else atomic_path)(out) as temporary:
                 module.build(lowered.path, temporary, metadata={}, profile=profile)
-    return BuiltBackbone(path=str(out), file_bytes=_bytes(out), parameters=parameters)
+    return BuiltBackbone(path=out.relative_to(folder).as_posix(), file_bytes=_bytes(out), parameters=parameters)
+
+
+@contextmanager
+def _calibrated(kept: Path) -> Iterator[Path]:
+    """A scratch folder with what another target's build left, kept in turn: calibration runs once a network."""
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=kept.parent) as scratch:
+        if kept.is_dir():
+            shutil.copytree(kept, scratch, copy_function=os.link, dirs_exist_ok=True)
+        yield Path(scratch)
+        if not kept.is_dir():
+            with atomic_directory(kept) as temporary:
+                shutil.copytree(scratch, temporary, copy_function=os.link, dirs_exist_ok=True)
 
 
 def _graph(name: str, faces: Path, place: Path) -> tuple[Path, Parameters]:

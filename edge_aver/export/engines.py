@@ -1,14 +1,14 @@
-"""What an export to a GPU's runtime adds: the linter before the build, what the build told, and the network in two."""
+"""What an export adds for a GPU: the linter before the build, what the build told; and for any: the network in two."""
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from edge_aver.bundle import Artifact, write_artifact
+from edge_aver.bundle import Artifact, part_path, write_artifact
 from edge_aver.console import say
 from edge_aver.errors import ExportError, TargetError
 from edge_aver.export.ladder import Ladder
@@ -16,9 +16,10 @@ from edge_aver.export.parity import ParityStep
 from edge_aver.export.split import split_onnx
 from edge_aver.quantize import ParityLimits
 from edge_aver.quantize.lint import lint_qdq
+from edge_aver.spec import SPEC_KEY
 from edge_aver.targets import DeviceProfile, RuntimeModule
 
-__all__ = ["build_parts", "check_engine_here", "check_lowered", "part_path", "say_build"]
+__all__ = ["build_parts", "check_engine_here", "check_lowered", "say_build"]
 
 _DIFFERS = "a second build of the same file gave other bytes, so this engine cannot be reproduced by its hash: "
 
@@ -69,12 +70,14 @@ def say_build(name: str, told: Mapping[str, Any]) -> None:
         say(f"{name}: {told['precision_note']}")
 
 
-def part_path(whole: Path, part: str) -> Path:
-    """Where a part of the network stands beside the whole: `<stem>.frame_encoder.engine`."""
-    return whole.with_name(f"{whole.name.removesuffix(whole.suffix)}.{part}{whole.suffix}")
-
-
-def build_parts(artifact: Artifact, lowered: Path, runtime: RuntimeModule, profile: DeviceProfile) -> tuple[Path, ...]:
+def build_parts(
+    artifact: Artifact,
+    lowered: Path,
+    runtime: RuntimeModule,
+    profile: DeviceProfile,
+    *,
+    check: Callable[[Mapping[str, Path]], ParityStep] | None = None,
+) -> tuple[Path, ...]:
     """Build `frame_encoder` and `fusion` beside the whole network, each with a sidecar of its own.
 
     Args:
@@ -82,20 +85,35 @@ def build_parts(artifact: Artifact, lowered: Path, runtime: RuntimeModule, profi
         lowered: the graph that it was built from.
         runtime: that builds.
         profile: of the device.
+        check: compares what was built, by part, with PyTorch; None where that cannot run here.
 
     Raises:
         ExportError: the graph cannot be split.
+        ParityError: both parts together left the recipe's limits; neither is put in place.
         TargetError: the runtime refused a part.
     """
-    paths = []
     with tempfile.TemporaryDirectory(prefix=".splitting-", dir=artifact.path.parent) as folder:
+        built, told = {}, {}
         for part, graph in split_onnx(lowered, Path(folder)).items():
-            path = part_path(artifact.path, part)
-            built = Path(folder) / path.name
-            told = runtime.build(graph, built, metadata={}, profile=profile)
-            say_build(path.name, told)
-            card = replace(artifact, path=path, part=part, files={}, parity=(), build=told)
-            with write_artifact(card, folder=False) as place:
-                built.rename(place)
-            paths.append(path)
-    return tuple(paths)
+            built[part] = Path(folder) / part_path(artifact.path, part).name
+            if runtime.is_folder:
+                built[part].mkdir()
+            told[part] = runtime.build(
+                graph, built[part], metadata={SPEC_KEY: artifact.spec.to_json()}, profile=profile
+            )
+            say_build(built[part].name, told[part])
+        parity = () if check is None else (asdict(check(built)),)
+        return tuple(
+            _put_part(replace(artifact, part=part, files={}, parity=parity, build=told[part]), made)
+            for part, made in built.items()
+        )
+
+
+def _put_part(artifact: Artifact, built: Path) -> Path:
+    """Move a part to its place beside the whole, with its sidecar."""
+    path = part_path(artifact.path, artifact.part)
+    with write_artifact(replace(artifact, path=path), folder=built.is_dir()) as place:
+        if built.is_dir():
+            place.rmdir()
+        built.rename(place)
+    return path

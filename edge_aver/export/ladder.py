@@ -13,10 +13,11 @@ from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import PreparedClip, PreparedStore
 from edge_aver.errors import ArtifactError, CorpusError
 from edge_aver.export.parity import ParityStep, check_step, first_diverging_block, measure_step
+from edge_aver.export.split import FEATURES, PARTS
 from edge_aver.export.trace import read_blocks
 from edge_aver.models.network import AverNetwork, block_paths
 from edge_aver.quantize import ParityLimits
-from edge_aver.targets import RuntimeModule, runtime_module
+from edge_aver.targets import Runner, RuntimeModule, runtime_module
 
 __all__ = ["Ladder", "parity_clips"]
 
@@ -81,6 +82,25 @@ class Ladder:
         """
         return self._check(step, runtime, path, limits, exact=False)
 
+    def check_parts(self, runtime: RuntimeModule, parts: Mapping[str, Path], limits: ParityLimits) -> ParityStep:
+        """Run a network that was built in two, each frame by itself, as a stream encodes them.
+
+        Args:
+            runtime: that opens both.
+            parts: path of `frame_encoder` and of `fusion`.
+            limits: they must keep.
+
+        Raises:
+            ParityError: outside the limits.
+        """
+        feeds = self._feeds[: limits.clips]
+        encoder, fusion = (runtime.open_runner(parts[part], trust=True) for part in PARTS)
+        with encoder, fusion:
+            logits = np.concatenate([_fused(encoder, fusion, feed) for feed in feeds])
+        measured = measure_step("parts", self._logits[: len(feeds)], logits, limits)
+        check_step(measured, parts["fusion"].name)
+        return measured
+
     def _check(self, step: str, runtime: RuntimeModule, path: Path, limits: ParityLimits, *, exact: bool) -> ParityStep:
         feeds = self._feeds[: limits.clips]
         # What is checked here was built here a moment ago, and has no sidecar yet.
@@ -103,6 +123,11 @@ class Ladder:
         wanted = _torch_blocks(self._network, self._feeds[0])
         tensors = {block: got[tensor] for block, tensor in self._blocks.items()}
         return first_diverging_block(list(tensors), wanted.__getitem__, tensors.__getitem__, limits)
+
+
+def _fused(encoder: Runner, fusion: Runner, feed: Mapping[str, Array]) -> Array:
+    frames = [encoder.infer({"faces": face[None]})[FEATURES].copy() for face in feed["faces"][0]]
+    return fusion.infer({FEATURES: np.concatenate(frames)[None], "audio": feed["audio"]})["logits"].copy()
 
 
 def _torch_logits(network: AverNetwork, feed: Mapping[str, Array]) -> Array:

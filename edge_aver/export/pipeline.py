@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class ExportRequest:
         profiles: the targets.
         artifacts: where to write.
         calibration_clips: instead of the recipe's number.
-        split: whether to build `frame_encoder` and `fusion` too, for the runtimes of a GPU.
+        split: whether to build `frame_encoder` and `fusion` too, beside the whole network.
     """
 
     checkpoint: Checkpoint
@@ -149,7 +150,7 @@ def _check_targets(request: ExportRequest) -> None:
         if not profile.built_on:
             runtime_module(profile.runtime)
         if request.split and not RUNTIMES[profile.runtime].splits:
-            raise TargetError(f"target {profile.name} takes the whole network: --split is for engines of TensorRT")
+            raise TargetError(f"target {profile.name} takes the whole network: leave --split out for it")
         for recipe in request.recipes:
             profile.check_precision(recipe.name, recipe.default)
 
@@ -214,7 +215,8 @@ def _export_built(job: _Job, artifact: Artifact, lowered: Path) -> None:
     parity = (*artifact.parity, *(asdict(step) for step in steps))
     _put(replace(artifact, parity=parity, build={**job.facts, **told}), built)
     if job.request.split:
-        build_parts(artifact, lowered, runtime, job.profile)
+        check = None if RUNTIMES[artifact.runtime].needs_gpu else partial(_check_parts, job, runtime)
+        build_parts(artifact, lowered, runtime, job.profile, check=check)
     job.advance(note=f"{job.title}: built")
 
 
@@ -226,6 +228,11 @@ def _check_built(job: _Job, runtime: RuntimeModule, built: Path, told: dict[str,
     say_build(built.name, told)
     steps, told["engine_parity"] = check_engine_here(job.ladder, runtime, built, limits)
     return steps
+
+
+def _check_parts(job: _Job, runtime: RuntimeModule, built: Mapping[str, Path]) -> ParityStep:
+    """Both parts one after the other, a frame at a time as a stream has it, beside PyTorch."""
+    return job.ladder.check_parts(runtime, built, job.recipe.parity)
 
 
 def _export_kit(job: _Job, artifact: Artifact, lowered: Path) -> None:

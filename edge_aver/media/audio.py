@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from edge_aver.spec import Preprocessing
 
-__all__ = ["segments"]
+__all__ = ["joined", "segments"]
 
 
 def segments(steps: npt.NDArray[np.float32], constants: Preprocessing) -> npt.NDArray[np.float32]:
@@ -21,7 +21,11 @@ def segments(steps: npt.NDArray[np.float32], constants: Preprocessing) -> npt.ND
     Returns:
         (15, 128) float32.
     """
-    own = steps[_nearest_steps(len(steps), constants)]
+    return joined(steps[_nearest_steps(len(steps), constants)], constants)
+
+
+def joined(own: npt.NDArray[np.float32], constants: Preprocessing) -> npt.NDArray[np.float32]:
+    """Features of every segment (15, 32) beside those of the segments around it, as `segments`: (15, 128) float32."""
     before = -min(0, *constants.segment_offsets)
     after = max(0, *constants.segment_offsets)
     padded = np.pad(own, ((before, after), (0, 0)))

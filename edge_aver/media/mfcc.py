@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edge_aver.spec import Preprocessing
 
-__all__ = ["delta", "mfcc"]
+__all__ = ["cepstra", "delta", "mel_decibels", "mfcc"]
 
 _FLOOR = 1e-10
 _RANGE_DB = 80.0
@@ -25,9 +25,6 @@ Doubles = npt.NDArray[np.float64]
 def mfcc(windows: Doubles, constants: Preprocessing) -> Doubles:
     """Mel-frequency cepstral coefficients as `librosa.feature.mfcc` has them, with its defaults but for the constants.
 
-    The power spectrum of each window under a periodic Hann window passes a bank of triangles, equally wide in mel and
-    of equal area; the decibels of the bands pass an orthonormal cosine transform.
-
     Args:
         windows: (T, win_length) float64, all of one recording: its strongest band sets the floor of the others.
         constants: sample rate, n_fft, n_mels, n_mfcc.
@@ -35,11 +32,31 @@ def mfcc(windows: Doubles, constants: Preprocessing) -> Doubles:
     Returns:
         (T, n_mfcc) float64.
     """
+    decibels = mel_decibels(windows, constants)
+    return cepstra(decibels, float(decibels.max()), constants)
+
+
+def mel_decibels(windows: Doubles, constants: Preprocessing) -> Doubles:
+    """The bands of each window by itself, (T, n_mels) float64: no recording's strongest band is known yet.
+
+    The power spectrum under a periodic Hann window passes a bank of triangles, equally wide in mel and of equal area.
+    """
     spectrum = np.fft.rfft(windows * _hann(constants.win_length), constants.n_fft)
     # Not by matrix product: BLAS would start threads that go on spinning, on the cores that the network needs next.
     bands = np.einsum("tk,mk->tm", spectrum.real**2 + spectrum.imag**2, _mel_bank(constants))
-    decibels = 10 * np.log10(np.maximum(bands, _FLOOR))
-    coefficients: Doubles = np.maximum(decibels, decibels.max() - _RANGE_DB) @ _cosines(constants)
+    decibels: Doubles = 10 * np.log10(np.maximum(bands, _FLOOR))
+    return decibels
+
+
+def cepstra(decibels: Doubles, loudest_db: float, constants: Preprocessing) -> Doubles:
+    """Coefficients (T, n_mfcc) of bands (T, n_mels) by an orthonormal cosine transform.
+
+    Args:
+        decibels: see `mel_decibels`.
+        loudest_db: strongest band of the recording; no band counts as more than 80 dB weaker.
+        constants: n_mels, n_mfcc.
+    """
+    coefficients: Doubles = np.maximum(decibels, loudest_db - _RANGE_DB) @ _cosines(constants)
     return coefficients
 
 

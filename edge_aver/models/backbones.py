@@ -1,11 +1,15 @@
 """Bare backbones of timm as networks of single faces: what a study of them counts, exports and trains."""
 
+from pathlib import Path
+from typing import Any
+
 import timm
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from edge_aver.errors import CheckpointError
-from edge_aver.models.network import IMAGENET_MEAN, IMAGENET_STD
+from edge_aver.models.weights import UNREADABLE
 from edge_aver.spec import Parameters
 
 __all__ = ["FaceNetwork", "build_face_network", "count_backbone", "settle_norms"]
@@ -15,7 +19,7 @@ class FaceNetwork(nn.Module):
     """A backbone and the mean over its last feature map; modules are named as in `AverNetwork`, so recipes fit.
 
     Args:
-        backbone: normalised pixels to a feature map.
+        backbone: of timm, normalised pixels to a feature map; how to normalise is told by timm for its weights.
     """
 
     def __init__(self, backbone: nn.Module) -> None:
@@ -36,10 +40,11 @@ class _Encoder(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, backbone: nn.Module) -> None:
+    def __init__(self, backbone: Any) -> None:
         super().__init__()
-        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1), persistent=False)
-        self.register_buffer("scale", 1 / (255 * torch.tensor(IMAGENET_STD)).reshape(1, 3, 1, 1), persistent=False)
+        known = backbone.pretrained_cfg
+        self.register_buffer("mean", 255 * torch.tensor(known["mean"]).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", 1 / (255 * torch.tensor(known["std"])).reshape(1, 3, 1, 1), persistent=False)
         self.backbone = backbone
 
     def forward(self, faces: Tensor) -> Tensor:
@@ -48,22 +53,22 @@ class _Encoder(nn.Module):
         return features
 
 
-def build_face_network(name: str, *, pretrained: bool = False, seed: int = 0) -> FaceNetwork:
+def build_face_network(name: str, *, weights: Path | None = None, seed: int = 0) -> FaceNetwork:
     """A backbone without its classifier.
 
     Args:
         name: as timm knows it.
-        pretrained: with timm's ImageNet weights, from the Hugging Face hub or its cache; else random ones.
+        weights: a file that timm reads for it (`fetch_face_weights`); None: random ones.
         seed: of random weights.
 
     Raises:
-        CheckpointError: timm has no such network.
+        CheckpointError: timm has no such network, or the file is not weights of it.
     """
     if not timm.is_model(name):
         raise CheckpointError(f"timm {timm.__version__} has no network {name!r}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = timm.create_model(name, pretrained=pretrained, num_classes=0, global_pool="")
+        backbone = _create(name, weights)
     if hasattr(backbone, "pre_logits"):  # VGG's first dense layers, which are of its classifier
         backbone.pre_logits = nn.Identity()
     return FaceNetwork(backbone).eval()
@@ -92,6 +97,16 @@ def settle_norms(network: FaceNetwork, faces: Tensor) -> None:
     with torch.no_grad():
         network(faces)
     network.eval()
+
+
+def _create(name: str, weights: Path | None) -> Any:
+    if weights is None:
+        return timm.create_model(name, num_classes=0, global_pool="")
+    overlay = {"file": str(weights)}
+    try:
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, global_pool="")
+    except (*UNREADABLE, SafetensorError) as error:
+        raise CheckpointError(f"{weights}: no weights of {name} that timm reads: {error}") from error
 
 
 def _count(network: nn.Module) -> int:

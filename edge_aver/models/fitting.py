@@ -1,12 +1,9 @@
 """The training loop: mini-batches, the learning-rate schedule, early stopping, and a state to continue from."""
 
-import io
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +13,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from edge_aver.console import progress, say
 from edge_aver.errors import TrainingError
-from edge_aver.files import write_bytes
 from edge_aver.models.examples import Examples
 from edge_aver.models.network import AverNetwork
-from edge_aver.models.weights import UNREADABLE
+from edge_aver.models.state import read_state, write_state
 
 __all__ = ["Epoch", "TrainingPlan", "accuracy", "fit"]
 
@@ -183,13 +179,12 @@ class _Run:
             "schedule": self.schedule.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
         }
-        torch.save(state, buffer := io.BytesIO())
-        write_bytes(path, buffer.getvalue())
+        write_state(path, state)
 
     def resume(self, path: Path, key: str) -> None:
         """Continue the run that `save` left at `path`, if it was this one."""
-        state = _read_state(path)
-        if state.get("key") != key:
+        state = read_state(path, key)
+        if not state:
             return
         self.module.load_state_dict(state["weights"])
         self.best = state["best"]
@@ -236,14 +231,3 @@ def _finite(loss: float, epoch: int | None) -> float:
         where = "in validation" if epoch is None else f"in epoch {epoch}"
         raise TrainingError(f"the loss is {loss} {where}: the training diverged; lower the learning rate")
     return loss
-
-
-def _read_state(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        state: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE:
-        say(f"{path}: cannot be read, so the training starts again")
-        return {}
-    return state

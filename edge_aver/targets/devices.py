@@ -30,7 +30,7 @@ class RuntimeEntry:
             serves several; None where the module is it.
         holds_metadata: whether the spec stands inside its artifacts; else in the sidecar alone.
         needs_gpu: whether its artifacts run on an NVIDIA GPU only.
-        splits: whether it opens a network that was built in two, `frame_encoder` and `fusion`.
+        splits: whether a network is built in two for it on request, `frame_encoder` and `fusion`.
         distribution: that must bring the library, where another of the same import name would not do.
     """
 
@@ -64,7 +64,9 @@ def _tensorrt(library: str, extra: str) -> RuntimeEntry:
 
 
 RUNTIMES: Mapping[str, RuntimeEntry] = {
-    "onnxruntime": RuntimeEntry(module="edge_aver.targets.ort", library="onnxruntime", extra="onnxruntime"),
+    "onnxruntime": RuntimeEntry(
+        module="edge_aver.targets.ort", library="onnxruntime", extra="onnxruntime", splits=True
+    ),
     "onnxruntime-cuda": RuntimeEntry(
         module="edge_aver.targets.ort_cuda",
         library="onnxruntime",
@@ -72,7 +74,7 @@ RUNTIMES: Mapping[str, RuntimeEntry] = {
         needs_gpu=True,
         distribution="onnxruntime-gpu",
     ),
-    "openvino": RuntimeEntry(module="edge_aver.targets.ov", library="openvino", extra="openvino"),
+    "openvino": RuntimeEntry(module="edge_aver.targets.ov", library="openvino", extra="openvino", splits=True),
     "tensorrt": _tensorrt("tensorrt", "tensorrt"),
     "tensorrt-rtx": _tensorrt("tensorrt_rtx", "tensorrt-rtx"),
 }

@@ -175,8 +175,8 @@ def _options(threads: int | None, exact: bool, profile: Path | None) -> Any:
         options.intra_op_num_threads = threads
     if exact:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # Threads that spin between runs would take the cores from decoding and face detection.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads spin within a run alone: between runs they would take the cores from decoding and face detection.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     # Without VNNI the default 8-bit kernels saturate pairs of products to 16 bits; this form does not.
     options.add_session_config_entry("session.x64quantprecision", "1")
     return options

@@ -7,10 +7,11 @@ import pytest
 from edge_aver.benchmarks import advice
 from edge_aver.benchmarks.advice import Candidate, advise, advise_results
 from edge_aver.benchmarks.costs import judge_against
+from edge_aver.benchmarks.decision import FAIL
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.speed import Speedup
 from edge_aver.benchmarks.stats import Interval
-from edge_aver.benchmarks.verdict import FAIL, Verdict
+from edge_aver.benchmarks.verdict import Verdict
 
 MakeResult = Callable[..., Result]
 BASE = Candidate(precision="fp32", size_bytes=54_000_000, parity=True, memory_bytes=300_000_000, latency_s=0.2)

@@ -3,8 +3,10 @@ import stat
 import sys
 from pathlib import Path
 
+import jetson_stand_in
+import numpy as np
 import pytest
-from kits import tiny_kit
+from kits import tiny_golden, tiny_kit
 from outcomes import check_error
 from runtime_models import tiny_artifact
 from ssh_server import ssh_server
@@ -77,6 +79,50 @@ def test_an_artifact_is_measured_there_and_the_result_comes_back(server, workspa
     assert "not measured" in out
     (there,) = server.home.glob("edge-aver-remote/runs/*/results/onnxruntime-cpu/*.json")
     assert there.read_bytes() == path.read_bytes()
+
+
+@pytest.fixture
+def jetson(server, tmp_path_factory):
+    """Name of an edge-aver there that finds itself on a Jetson Orin Nano (see `jetson_stand_in`)."""
+    folder = tmp_path_factory.mktemp("jetson") / "device"
+    jetson_stand_in.install_in(folder)
+    path = f"PYTHONPATH={folder}:{ROOT}:{ROOT / 'tests'} PATH={folder / 'bin'}:$PATH"
+    program(server, "on-jetson", f'{path} exec {sys.executable} -m edge_aver "$@"')
+    return "./on-jetson"
+
+
+def test_a_kit_is_built_verified_and_measured_there_and_the_result_comes_back(server, workspace, benchmark, jetson):
+    kit = tiny_kit(workspace / "artifacts")
+    suite = workspace / "brief.toml"
+    suite.write_text(SUITE.replace("min_duration_s = 0.01", "min_duration_s = 1.0"))
+    status, _, err = benchmark("--target", "jetson-orin-nano", "--suite", str(suite), command=jetson)
+    assert status == 0, err
+    assert f"building and verifying {kit.name}" in err
+    (path,) = (workspace / "results" / "jetson-orin-nano").glob("*.json")
+    result = read_result(path)
+    assert (result.artifact.target, result.artifact.precision) == ("jetson-orin-nano", "fp32")
+    assert [len(run.latency_s) >= 3 for run in result.network] == [True, True]
+    assert (result.sensors.source, result.sensors.power_mode) == ("tegrastats", "15W")
+    assert {sample.power_w["VDD_IN"] for sample in result.sensors.samples} == {9.5}
+    (engine,) = server.home.glob("edge-aver-remote/runs/*/artifacts/*jetson-orin-nano.engine")
+    build = json.loads(engine.with_name(f"{engine.name}.json").read_text())["build"]
+    assert (build["verification"], build["library_version"]) == ("passed", "10.3.0")
+    # A second benchmark keeps the engine that was verified.
+    before = engine.stat().st_mtime_ns
+    assert benchmark("--target", "jetson-orin-nano", "--suite", str(suite), command=jetson)[0] == 0
+    assert engine.stat().st_mtime_ns == before
+    assert len(list((workspace / "results" / "jetson-orin-nano").glob("*.json"))) == 2
+
+
+def test_a_kit_whose_engine_differs_there_fails_with_the_block_and_is_not_measured(workspace, benchmark, jetson):
+    golden = {
+        name: np.asarray(value * 1.01) if value.dtype == np.float32 else value for name, value in tiny_golden().items()
+    }
+    tiny_kit(workspace / "artifacts", golden=golden)
+    status, out, err = benchmark("--target", "jetson-orin-nano", command=jetson)
+    assert (status, out) == (3, "")
+    assert "first block that differs" in err.splitlines()[-1]
+    assert not (workspace / "results").exists()
 
 
 def test_a_kit_that_is_not_for_that_machine_is_refused_in_its_words(workspace, benchmark):

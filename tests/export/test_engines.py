@@ -10,8 +10,9 @@ import torch
 from graphs import qdq_model, save
 from trt_graphs import NEEDS_RTX, small_graph
 
+from edge_aver.bundle import part_path
 from edge_aver.errors import ExportError
-from edge_aver.export.engines import check_lowered, part_path, say_build
+from edge_aver.export.engines import check_lowered, say_build
 from edge_aver.export.simplify import simplify
 from edge_aver.export.split import PARTS, split_onnx
 from edge_aver.export.trace import onnx_from_torch

@@ -32,30 +32,48 @@ def main() -> int:
 def perform(request: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `case` names with the other fields as arguments; each imports only what it needs."""
     arguments = {key: value for key, value in request.items() if key != "case"}
-    answer: dict[str, Any] = without_none(asdict(_CASES[request["case"]](arguments)))
-    return answer
+    return _CASES[request["case"]](arguments)
 
 
-def _build(arguments: dict[str, Any]) -> Any:
+def _fetch(arguments: dict[str, Any]) -> dict[str, Any]:
+    from edge_aver.models.face_weights import fetch_face_weights
+
+    found = fetch_face_weights(arguments["name"])
+    return {"weights": found.name if found else "random"}
+
+
+def _build(arguments: dict[str, Any]) -> dict[str, Any]:
     from edge_aver.export.backbones import build_backbone
 
     paths: dict[str, Any] = {key: Path(arguments.pop(key)) for key in ("faces", "folder")}
-    return build_backbone(arguments.pop("name"), **arguments, **paths)
+    return _table(build_backbone(arguments.pop("name"), **arguments, **paths))
 
 
-def _measure(arguments: dict[str, Any]) -> Any:
+def _measure(arguments: dict[str, Any]) -> dict[str, Any]:
     from edge_aver.benchmarks.backbone_worker import measure_backbone
 
-    return measure_backbone(Path(arguments.pop("artifact")), faces=Path(arguments.pop("faces")), **arguments)
+    return _table(measure_backbone(Path(arguments.pop("artifact")), faces=Path(arguments.pop("faces")), **arguments))
 
 
-def _train(arguments: dict[str, Any]) -> Any:
-    from edge_aver.models.fer import FerPlan, train_on_fer
+def _train(arguments: dict[str, Any]) -> dict[str, Any]:
+    from edge_aver.models.fer import train_on_fer
+    from edge_aver.models.fer_protocol import FerTraining
 
-    return train_on_fer(arguments["name"], Path(arguments["data"]), FerPlan(**arguments["plan"]))
+    plan, state = FerTraining(**arguments["plan"]), Path(arguments["state"])
+    return _table(train_on_fer(arguments["name"], Path(arguments["data"]), plan, state=state))
 
 
-_CASES: dict[str, Callable[[dict[str, Any]], Any]] = {"build": _build, "measure": _measure, "train": _train}
+def _table(answer: Any) -> dict[str, Any]:
+    table: dict[str, Any] = without_none(asdict(answer))
+    return table
+
+
+_CASES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "fetch": _fetch,
+    "build": _build,
+    "measure": _measure,
+    "train": _train,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
