@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from edge_aver.benchmarks.decision import FAIL, INCONCLUSIVE, decide
+from edge_aver.benchmarks.decision import INCONCLUSIVE, decide
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
 from edge_aver.benchmarks.machine import TIMING_FIELDS
 from edge_aver.benchmarks.paired_stats import LEVEL
@@ -15,7 +15,8 @@ from edge_aver.benchmarks.speed import speedup_of_runs
 from edge_aver.benchmarks.stats import Interval, bootstrap_mean
 from edge_aver.benchmarks.summary import provenance_notes
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.errors import ComparisonError, UndecidedError, VerdictError
+from edge_aver.benchmarks.verdict import stop_unless_passed
+from edge_aver.errors import ComparisonError
 
 __all__ = ["DEFAULT_TOLERANCE", "Ratio", "SpeedVerdict", "check_speed_gate", "compare_speed", "judge_speed"]
 
@@ -129,17 +130,15 @@ def check_speed_gate(verdict: SpeedVerdict) -> None:
         VerdictError: FAIL.
         UndecidedError: INCONCLUSIVE, or a result behind it is INVALID.
     """
-    if verdict.invalid:
-        raise UndecidedError(f"the speed gate cannot decide on an INVALID result: {verdict.invalid[0]}")
     ends = verdict.network.interval
     told = f"B takes {verdict.network.value:.3f} times as long as A (95 % {ends.low:.3f} to {ends.high:.3f})"
-    if verdict.verdict == FAIL:
-        raise VerdictError(f"the speed gate failed: {told}, beyond the tolerance of {verdict.margin:g} %")
-    if verdict.verdict == INCONCLUSIVE:
-        raise UndecidedError(
-            f"the speed gate cannot decide at a tolerance of {verdict.margin:g} %: {told}; measure more processes, by"
-            " turns in one run"
-        )
+    stop_unless_passed(
+        "speed",
+        verdict.verdict,
+        verdict.invalid,
+        failed=f"{told}, beyond the tolerance of {verdict.margin:g} %",
+        undecided=f"at a tolerance of {verdict.margin:g} %: {told}; measure more processes, by turns in one run",
+    )
 
 
 def _widened(value: float, ends: Interval) -> Interval:

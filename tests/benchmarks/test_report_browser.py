@@ -118,9 +118,28 @@ def test_in_print_nothing_stays_folded(page: Page, report: Path) -> None:
     assert len(pdf) > 50_000
     page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     assert page.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    size = "parseFloat(getComputedStyle(document.querySelector({})).fontSize)"
+    body = page.ask(size.format("'main p'"))
+    assert all(page.ask(size.format(f"'{part}'")) <= body for part in ("caption", "figcaption", ".why", "dl", "td"))
     page.ask("dispatchEvent(new Event('beforeprint'))")
     assert page.ask("[...document.querySelectorAll('details')].every((part) => part.open)")
     page.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_heads_are_plain_text_while_printing_and_sort_again_after(page: Page, report: Path) -> None:
+    """Chromium repeats a table's head on every page of a print, without the buttons in it."""
+    page.open(report, width=1280)
+    titles = "[...document.querySelector('table.sortable').tHead.rows[0].cells].map((head) => head.{}.innerText)"
+    shown = page.ask(titles.format("querySelector('button')"))
+    assert shown[0] == "Artifact"
+    page.ask("dispatchEvent(new Event('beforeprint'))")
+    assert page.ask("[...document.querySelectorAll('th button')].every((part) => !part.hasChildNodes())")
+    assert page.ask("document.querySelector('table.sortable th > span').innerText") == "Artifact"
+    page.ask("dispatchEvent(new Event('afterprint'))")
+    assert page.ask(titles.format("querySelector('button')")) == shown
+    assert page.ask("document.querySelectorAll('th > span').length") == page.ask(
+        "document.querySelectorAll('table:not(.sortable) th > span').length"
+    )
 
 
 def test_published_systems_are_drawn_on_a_phone_too(
