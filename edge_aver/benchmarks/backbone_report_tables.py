@@ -27,8 +27,8 @@ def cost_table(study: BackboneStudy) -> Table:
     return Table(
         name="costs",
         title="Costs",
-        caption="One face at a time. Parameters are counted with the ImageNet classifier and bare, as measured. Executed: "
-        "layers by the precision that the runtime reports.",
+        caption="One face at a time. Parameters are counted with the ImageNet classifier and bare, as measured. "
+        "Executed: layers by the precision that the runtime reports.",
         columns=columns,
         rows=tuple(_costs(cell, study) for cell in study.cells),
     )
