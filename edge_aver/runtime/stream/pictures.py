@@ -11,6 +11,9 @@ __all__ = ["PATIENCE_S", "PictureSampler", "SlotPicture"]
 PATIENCE_S = 0.96
 """How far sound may be ahead of the pictures, or these of it, before the other is given up: four slots."""
 
+_ROUNDING_S = 1e-6
+"""A picture at a slot's time decides it, though either is rounded."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SlotPicture:
@@ -66,7 +69,7 @@ class PictureSampler:
             self.late += 1
             return []
         decided = []
-        while self._grid.time_s(self._next) <= moment.time_s:
+        while self._grid.time_s(self._next) <= moment.time_s + _ROUNDING_S:
             decided.append(self._decide(self._nearer(self._grid.time_s(self._next), moment), arrived_s))
         self._last = moment
         return decided

@@ -145,7 +145,7 @@ class Reader(threading.Thread):
             elif self._is_wanted(packet, self._gate, now_s, now_s - began_s):
                 self._see(packet, usual_s, now_s)
 
-    def _is_wanted(self, packet: Packet[Any], gate: PacketGate, now_s: float, waited_s: float) -> bool:
+    def _is_wanted(self, packet: "Packet[Any]", gate: PacketGate, now_s: float, waited_s: float) -> bool:
         due_s = packet_time_s(packet, is_picture=True)
         if not packet.size or due_s is None or packet.pts is None or packet.time_base is None:
             return True
@@ -154,7 +154,7 @@ class Reader(threading.Thread):
         time_s = self._stream_clock.peek("picture", float(packet.pts * packet.time_base))
         return time_s is None or gate.lets_in(packet, time_s)
 
-    def _see(self, packet: Packet[Any], usual_s: float, now_s: float) -> None:
+    def _see(self, packet: "Packet[Any]", usual_s: float, now_s: float) -> None:
         for frame in self._decoded(packet):
             if not isinstance(frame, VideoFrame) or frame.time is None or frame.is_corrupt:
                 continue
@@ -166,7 +166,7 @@ class Reader(threading.Thread):
             moment = Moment(time_s=time_s, duration_s=duration_s, value=Picture.from_frame(frame))
             self._intake.add_picture(moment, now_s)
 
-    def _hear(self, packet: Packet[Any], to_float: AudioResampler, now_s: float) -> None:
+    def _hear(self, packet: "Packet[Any]", to_float: AudioResampler, now_s: float) -> None:
         for frame in self._decoded(packet):
             if not isinstance(frame, AudioFrame) or frame.time is None:
                 continue
@@ -180,7 +180,7 @@ class Reader(threading.Thread):
                 if keep:
                     self._intake.add_sound(time_s, mono[:keep], piece.sample_rate, now_s)
 
-    def _decoded(self, packet: Packet[Any]) -> list[Any]:
+    def _decoded(self, packet: "Packet[Any]") -> list[Any]:
         try:
             frames: list[Any] = packet.decode()
         except av.error.FFmpegError:

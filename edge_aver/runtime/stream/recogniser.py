@@ -81,10 +81,15 @@ class Recogniser:
         self._constants: Preprocessing = network.artifact.spec.preprocessing
         self._grid = SlotGrid.of(self._constants)
         side = self._constants.face_size_px
-        # What follows is the same for every frame without a face and every slot without sound; it also warms up.
+        # What follows is the same for every frame without a face and every slot without sound.
         self._black = network.encode(np.zeros((1, side, side, 3), dtype=np.uint8))[0]
         silence = np.zeros(self._grid.lead + self._grid.samples, dtype=np.float32)
         self._silence = describe_slot(silence, self._constants, self._grid)
+        # The first answer would be late: runtimes prepare themselves when they are first used.
+        network.fuse(
+            np.repeat(self._black[None], self._grid.slots, axis=0),
+            window_audio([self._silence] * self._grid.slots, self._constants),
+        )
         self._seen: deque[_Seen] = deque()
         self._heard: deque[_Heard] = deque()
         self._first_seen = self._first_heard = 0

@@ -82,7 +82,7 @@ def open_source(source: Source, timeout_s: float) -> InputContainer:
         raise StreamError(f"{source.name}: cannot be opened: {reason}; give a file, or what FFmpeg opens") from error
 
 
-def packet_time_s(packet: Packet[Any], *, is_picture: bool) -> float | None:
+def packet_time_s(packet: "Packet[Any]", *, is_picture: bool) -> float | None:
     """When a packet is there at the earliest in real time: a picture to be decoded, sound once it has ended."""
     stamp = packet.dts if is_picture and packet.dts is not None else packet.pts
     if stamp is None or packet.time_base is None:
@@ -90,7 +90,7 @@ def packet_time_s(packet: Packet[Any], *, is_picture: bool) -> float | None:
     return float((stamp + (0 if is_picture else packet.duration or 0)) * packet.time_base)
 
 
-def at_real_speed(packets: Iterable[Packet[Any]], picture_track: int, clock: Clock) -> Iterator[Packet[Any]]:
+def at_real_speed(packets: "Iterable[Packet[Any]]", picture_track: int, clock: Clock) -> "Iterator[Packet[Any]]":
     """The packets of a file when they are due: in order, the first at once.
 
     Args:
@@ -113,7 +113,7 @@ def at_real_speed(packets: Iterable[Packet[Any]], picture_track: int, clock: Clo
         yield _when_due(heapq.heappop(waiting), began_s, clock)
 
 
-def _when_due(item: tuple[float, int, Packet[Any]], began_s: float, clock: Clock) -> Packet[Any]:
+def _when_due(item: "tuple[float, int, Packet[Any]]", began_s: float, clock: Clock) -> "Packet[Any]":
     wait_s = began_s + item[0] - clock.now_s()
     if wait_s > 0:
         clock.sleep(wait_s)
