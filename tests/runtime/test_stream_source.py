@@ -77,7 +77,8 @@ def test_a_file_is_read_at_its_own_speed(tmp_path):
             for packet in at_real_speed(container.demux(), video.index, clock)
             if packet.size
         ]
-    assert len(released) == 3 * 25 + 141
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert len(released) == sum(packet.size > 0 for packet in container.demux()) > 3 * 25
     assert all(time_s == pytest.approx(at_s, abs=0.05) for at_s, _, time_s in released)
     assert [at_s for at_s, _, _ in released] == sorted(at_s for at_s, _, _ in released)
 

@@ -84,14 +84,14 @@ def open_source(source: Source, timeout_s: float) -> InputContainer:
 
 def packet_time_s(packet: "Packet[Any]", *, is_picture: bool) -> float | None:
     """When a packet is there at the earliest in real time: a picture to be decoded, sound once it has ended."""
-    stamp = packet.dts if is_picture and packet.dts is not None else packet.pts
+    stamp = packet.dts if is_picture else packet.pts
     if stamp is None or packet.time_base is None:
         return None
     return float((stamp + (0 if is_picture else packet.duration or 0)) * packet.time_base)
 
 
 def at_real_speed(packets: "Iterable[Packet[Any]]", picture_track: int, clock: Clock) -> "Iterator[Packet[Any]]":
-    """The packets of a file when they are due: in order, the first at once.
+    """The packets of a file when they are due, the first at once; those of a track stay in order.
 
     Args:
         packets: of a file.
@@ -99,22 +99,24 @@ def at_real_speed(packets: "Iterable[Packet[Any]]", picture_track: int, clock: C
         clock: to wait by.
     """
     waiting: list[tuple[float, int, Packet[Any]]] = []
+    due_s: dict[int, float] = {}
     began_s: float | None = None
-    last_s, ahead_s = 0.0, float("-inf")
     for number, packet in enumerate(packets):
-        time_s = packet_time_s(packet, is_picture=packet.stream.index == picture_track) if packet.size else None
-        last_s = last_s if time_s is None else time_s
-        heapq.heappush(waiting, (last_s, number, packet))
-        ahead_s = max(ahead_s, last_s)
-        began_s = clock.now_s() - last_s if began_s is None else began_s
+        track = packet.stream.index
+        time_s = packet_time_s(packet, is_picture=track == picture_track) if packet.size else None
+        last_s = due_s.get(track, float("-inf"))
+        due_s[track] = last_s if time_s is None else max(last_s, time_s)
+        heapq.heappush(waiting, (due_s[track], number, packet))
+        ahead_s = max(due_s.values())
+        if began_s is None and time_s is not None:
+            began_s = clock.now_s() - time_s
         while waiting and (waiting[0][0] < ahead_s - _AHEAD_S or len(waiting) > _MOST_AHEAD):
             yield _when_due(heapq.heappop(waiting), began_s, clock)
-    while waiting and began_s is not None:
+    while waiting:
         yield _when_due(heapq.heappop(waiting), began_s, clock)
 
 
-def _when_due(item: "tuple[float, int, Packet[Any]]", began_s: float, clock: Clock) -> "Packet[Any]":
-    wait_s = began_s + item[0] - clock.now_s()
-    if wait_s > 0:
+def _when_due(item: "tuple[float, int, Packet[Any]]", began_s: float | None, clock: Clock) -> "Packet[Any]":
+    if began_s is not None and (wait_s := began_s + item[0] - clock.now_s()) > 0:
         clock.sleep(wait_s)
     return item[2]
