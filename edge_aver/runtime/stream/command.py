@@ -28,16 +28,15 @@ def run_stream(source: str, network: SplitNetwork, options: StreamOptions, json_
     Raises:
         EdgeAverError: as `recognise_stream`.
     """
-    artifact = network.artifact
-    if artifact.spec.note:
-        say(artifact.spec.note)
+    note = network.artifact.spec.note
     with _lines(json_path) as out:
 
         def emit(event: str, fields: Mapping[str, Any]) -> None:
+            if event == "stream" and note:
+                say(note)
             out.write(json.dumps({"event": event, **_rounded(fields)}) + "\n")
             out.flush()
 
-        emit("stream", {"source": source, "artifact": artifact.path.name, "hop_s": options.hop_s})
         summary = recognise_stream(source, network, options, emit)
     say(_sentence(summary))
 

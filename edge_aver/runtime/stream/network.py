@@ -111,7 +111,7 @@ def open_split_bundle(
         asked = [item for item in whole if target in (None, item.target) and precision in (None, item.precision)]
         split = _usable(_having_parts(asked))
         if not split:
-            words = " for ".join(filter(None, (precision, target))) or "a network"
+            words = " for ".join(filter(None, (precision, target))) or "network"
             raise ArtifactError(
                 f"{path}: holds no {words} in two parts that runs here; bundle X, X.frame_encoder and X.fusion, "
                 "which edge-aver export --split leaves"

@@ -26,7 +26,7 @@ _STALLED_S = 1.0
 _SWITCH_S = 0.001
 
 Emit = Callable[[str, Mapping[str, Any]], None]
-"""Takes each record: its event (`window`, `stalled`, `resumed`) and its fields."""
+"""Takes each record: its event (`stream`, `window`, `stalled`, `resumed`, `summary`) and its fields."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,7 @@ def recognise_stream(source: str, network: SplitNetwork, options: StreamOptions,
     hop = hop_slots(options.hop_s, grid) or 1
     recogniser = Recogniser(network, FaceFollower(network.load_detector()), hop_slots=hop, clock=clock)
     container = open_source(known, options.timeout_s)
+    emit("stream", {"source": source, "artifact": network.artifact.path.name, "hop_s": hop * grid.slot_s})
     intake = Intake(
         network.artifact.spec.preprocessing,
         grid,
