@@ -179,13 +179,16 @@ def test_a_part_of_another_network_is_refused(artifacts, tmp_path):
         open_split(tmp_path / whole.name)
 
 
-def test_a_bundle_with_both_parts_streams_and_one_without_says_so(edge_aver, artifacts, clip, tmp_path, monkeypatch):
+def test_a_bundle_with_both_parts_streams_and_one_without_says_so(
+    edge_aver, artifacts, clip, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("EDGE_AVER_CACHE", str(tmp_path / "cache"))
     whole = artifacts["openvino-cpu"].path
     parts = [part_path(whole, part) for part in ("frame_encoder", "fusion")]
     for name, paths in (("split", [whole, *parts]), ("whole", [whole])):
         assert cli._run(["bundle", *map(str, paths), "-o", str(tmp_path / f"{name}.aver")]) == 0
     assert cli._run(["verify", str(tmp_path / "split.aver")]) == 0
+    capsys.readouterr()
     status, out, _ = edge_aver("run", "--stream", clip, "--bundle", tmp_path / "split.aver", "--duration", 1.2)
     assert (status, len(records(out))) == (0, 1)
     failed = edge_aver("run", "--stream", clip, "--bundle", tmp_path / "whole.aver")
