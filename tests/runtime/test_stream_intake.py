@@ -137,3 +137,17 @@ def test_taking_waits_for_another_thread():
     reader.join()
     assert item is not None
     assert item.slot == 0
+
+
+def test_what_came_last_for_a_slot_is_told_however_late_it_is_taken():
+    take = intake()
+    see(take, *frames(0, 0.8))
+    hear(take, 0, 0.8)
+    pictures, sounds = [], []
+    for item in taken(take):
+        (pictures if isinstance(item, SlotPicture) else sounds).append(item.arrived_s)
+    assert pictures == pytest.approx([0.12, 0.36, 0.6])
+    assert sounds == pytest.approx([0.24, 0.48, 0.72])
+    mute = intake(has_sound=False)
+    see(mute, *frames(0, 0.8))
+    assert [item.arrived_s for item in taken(mute)] == pytest.approx(2 * [0.12, 0.36, 0.6])

@@ -58,11 +58,11 @@ class Intake:
         self._sound = SoundTrack(constants.sample_rate_hz)
         self._waiting: deque[SlotPicture] = deque(maxlen=_MOST_SLOTS)
         self._decided = 0
-        self._next_sound = 0
+        self._next_sound = self._sound_to = 0
+        self._sound_arrived: deque[tuple[int, float]] = deque(maxlen=_MOST_SLOTS)
         self._slots: int | None = None
         self._failure: BaseException | None = None
         self.arrived_s = began_s
-        self.sound_arrived_s = began_s
         self.dropped = 0
 
     @property
@@ -85,13 +85,15 @@ class Intake:
         with self._changed:
             self.arrived_s = arrived_s
             self._queue(self._pictures.add(moment, arrived_s))
+            self._settle_sound(arrived_s)
 
     def add_sound(self, time_s: float, samples: npt.NDArray[np.float32], rate_hz: int, arrived_s: float) -> None:
         """Take a decoded piece of sound, (n,) float32 mono."""
         with self._changed:
-            self.arrived_s = self.sound_arrived_s = arrived_s
+            self.arrived_s = arrived_s
             self._sound.add(time_s, samples, rate_hz)
             self._queue(self._pictures.give_up(self._sound.end_s, arrived_s))
+            self._settle_sound(arrived_s)
 
     def keep_alive(self, arrived_s: float) -> None:
         """Something came, if nothing that is decoded."""
@@ -146,24 +148,34 @@ class Intake:
             self.dropped += 1
         self._changed.notify()
 
-    def _ready_sound(self) -> SlotSound | None:
-        """The next slot's, if all of it came, or no more of it will."""
-        slot = self._next_sound
-        start, stop = slot * self._grid.samples, (slot + 1) * self._grid.samples
-        ended = self._slots is not None
-        if ended and slot >= (self._slots or 0):
-            return None
-        complete = self._has_sound and self._sound.end >= stop
-        if not (complete or ended or self._is_given_up(slot)):
-            return None
-        self._next_sound += 1
-        signal, _ = self._sound.read(start - self._grid.lead, stop)
-        heard = self._sound.read(start, stop)[1]
-        arrived_s = self.sound_arrived_s if complete else self.arrived_s
-        return SlotSound(slot=slot, signal=signal if heard else None, heard=heard, arrived_s=arrived_s)
+    def _settle_sound(self, arrived_s: float) -> None:
+        """Note which slots will get no more sound than they have, and what came last for them."""
+        while self._is_settled(self._sound_to):
+            self._sound_arrived.append((self._sound_to, arrived_s))
+            self._sound_to += 1
 
-    def _is_given_up(self, slot: int) -> bool:
-        """Without a track once its picture is decided; else where the pictures are too far ahead."""
+    def _is_settled(self, slot: int) -> bool:
+        """Without a track once its picture is decided; else if all came, or the pictures are too far ahead."""
         if not self._has_sound:
             return slot < self._decided
-        return self._pictures.time_s > (slot + 1) * self._grid.slot_s + PATIENCE_S
+        overdue = self._pictures.time_s > (slot + 1) * self._grid.slot_s + PATIENCE_S
+        return overdue or self._sound.end >= (slot + 1) * self._grid.samples
+
+    def _ready_sound(self) -> SlotSound | None:
+        """The next slot's, if it is settled or the stream has ended."""
+        slot = self._next_sound
+        if slot >= (self._sound_to if self._slots is None else self._slots):
+            return None
+        self._next_sound += 1
+        while self._sound_arrived and self._sound_arrived[0][0] < slot:
+            self._sound_arrived.popleft()
+        settled = bool(self._sound_arrived) and self._sound_arrived[0][0] == slot
+        start, stop = slot * self._grid.samples, (slot + 1) * self._grid.samples
+        signal, _ = self._sound.read(start - self._grid.lead, stop)
+        heard = self._sound.read(start, stop)[1]
+        return SlotSound(
+            slot=slot,
+            signal=signal if heard else None,
+            heard=heard,
+            arrived_s=self._sound_arrived[0][1] if settled else self.arrived_s,
+        )
