@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from edge_aver import __version__
-from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results
+from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run
 from edge_aver.errors import EdgeAverError
 
 __all__ = ["app", "main"]
@@ -88,7 +88,7 @@ for _command in (
     artifacts.build,
     artifacts.bundle,
     artifacts.verify,
-    artifacts.run,
+    run.run,
     benchmark.benchmark,
     results.compare,
     results.report,

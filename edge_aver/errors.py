@@ -2,7 +2,8 @@
 
     EdgeAverError (1)
     ├── ClipError              a media file that cannot become a clip
-    │   └── NoFaceError        no frame of it shows a face
+    │   ├── NoFaceError        no frame of it shows a face
+    │   └── StreamError        a source that cannot be opened, or from which nothing comes any more
     ├── CorpusError            a folder, file name or prepared store that is not what was asked for
     ├── LeakError              calibration clips that overlap with validation or test actors
     ├── CheckpointError        weights that are corrupt, missing or of another architecture
@@ -38,6 +39,7 @@ __all__ = [
     "MissingLibraryError",
     "NoFaceError",
     "ParityError",
+    "StreamError",
     "TargetError",
     "TrainingError",
     "UndecidedError",
@@ -62,6 +64,10 @@ class ClipError(EdgeAverError):
 
 class NoFaceError(ClipError):
     """No sampled frame of the clip shows a face."""
+
+
+class StreamError(ClipError):
+    """A source of a stream that cannot be opened, or from which nothing comes any more."""
 
 
 class CorpusError(EdgeAverError):

@@ -26,7 +26,7 @@ from edge_aver.runtime.front_end import fast_plan
 from edge_aver.runtime.trusted import trusted_artifact
 from edge_aver.targets import RUNTIMES, runs_here, runtime_module
 
-__all__ = ["Model", "Prediction", "load", "newest"]
+__all__ = ["Model", "Prediction", "load", "newest", "softmax"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +234,7 @@ class Model:
             raise TargetError(
                 f"{self.artifact.path}: {self.artifact.runtime} gave logits that are not finite: {logits}"
             )
-        probabilities = _softmax(logits)
+        probabilities = softmax(logits)
         labels = self.artifact.spec.labels
         stages_s = {**clip.stages_s, "network": ended - started}
         return Prediction(
@@ -256,7 +256,8 @@ class Model:
             self._unpacked.remove()
 
 
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Probabilities (8,) of logits (8,)."""
     shifted = np.exp(logits.astype(np.float64) - logits.max())
     probabilities: npt.NDArray[np.float64] = shifted / shifted.sum()
     return probabilities
