@@ -61,26 +61,40 @@ def open_clip(source: Path | bytes) -> Iterator[InputContainer]:
     """
     try:
         # "file:" keeps FFmpeg from taking a colon in a file name for a protocol.
-        container = av.open(f"file:{source}" if isinstance(source, Path) else io.BytesIO(source), mode="r")
+        # What is said of a clip in no known alphabet is not needed of it.
+        container = av.open(
+            f"file:{source}" if isinstance(source, Path) else io.BytesIO(source), mode="r", metadata_errors="replace"
+        )
     except av.error.FFmpegError as error:
         raise ClipError(f"{describe_source(source)}: {_why_unopened(source, error)}") from error
     with container:
-        yield container
+        try:
+            yield container
+        except av.error.FFmpegError as error:  # where no place of its own names it better
+            raise _damaged(source, error) from error
 
 
 def video_track(container: InputContainer, source: Path | bytes) -> VideoStream:
     """The first moving-picture track; ClipError if there is none."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no video
-            return stream
+            return _decodable(stream, source)
     raise _no_track(container, source, "video")
 
 
 def audio_track(container: InputContainer, source: Path | bytes) -> AudioStream:
     """The first audio track; ClipError if there is none."""
     for stream in container.streams.audio:
-        return stream
+        return _decodable(stream, source)
     raise _no_track(container, source, "audio")
+
+
+def _decodable(track: S, source: Path | bytes) -> S:
+    if track.codec_context is None:
+        raise ClipError(
+            f"{describe_source(source)}: damaged, or its {track.type} is in a format that FFmpeg cannot decode"
+        )
+    return track
 
 
 def start_s(container: InputContainer) -> float:

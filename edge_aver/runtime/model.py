@@ -220,8 +220,10 @@ class Model:
             raise TargetError(
                 f"{self.artifact.path}: {self.artifact.runtime} gave logits that are not finite: {logits}"
             )
-        probabilities = _softmax(logits)
         labels = self.artifact.spec.labels
+        if logits.shape != (len(labels),):
+            raise TargetError(f"{self.artifact.path}: gave {logits.shape} logits for {len(labels)} labels")
+        probabilities = _softmax(logits)
         return Prediction(
             label=labels[int(probabilities.argmax())],
             probabilities={label: float(value) for label, value in zip(labels, probabilities, strict=True)},
