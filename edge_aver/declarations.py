@@ -76,7 +76,8 @@ def parse(kind: type[T], table: Mapping[str, Any], *, where: str) -> T:
         DeclarationError: unknown key (the known ones are listed), missing key, or a value of another type.
     """
     try:
-        found: T = _reader(kind)(dict(table))
+        hint: Any = kind
+        found: T = _reader(hint)(dict(table))
     except _Misfit as misfit:
         raise DeclarationError(f"{where}{misfit}") from None
     return found
@@ -99,7 +100,7 @@ def _reader(hint: Any) -> _Reader:
     if hint is typing.Any:
         return _read_anything
     if origin in (typing.Union, types.UnionType):
-        return _read_one_of(tuple(item for item in arguments if item is not type(None)))
+        return _read_one_of(arguments)
     if origin is typing.Literal:
         return functools.partial(_read_literal, arguments)
     if origin is tuple:
@@ -142,11 +143,12 @@ def _read_anything(value: Any) -> Any:
 
 def _read_one_of(hints: tuple[Any, ...]) -> _Reader:
     """Of several plain types the one that the value has; it is reported as the first that it is not."""
-    if len(hints) == 1:
-        return _reader(hints[0])
+    first, may_be_none = next(hint for hint in hints if hint is not type(None)), type(None) in hints
 
     def read(value: Any) -> Any:
-        return _reader(next((hint for hint in hints if type(value) is hint), hints[0]))(value)
+        if value is None and may_be_none:
+            return None
+        return _reader(next((hint for hint in hints if type(value) is hint), first))(value)
 
     return read
 

@@ -254,10 +254,9 @@ class ModelSpec:
         if not isinstance(table, Mapping):
             raise ValueError(f"{type(table).__name__}, expected a table")
         if table.get("format_version") != 1:
-            raise ValueError("another format_version; this edge-aver reads 1")
+            raise ValueError(f"format_version {str(table.get('format_version'))[:20]}, this edge-aver reads 1")
         try:
-            # What is absent where None is meant, or null, is the same.
-            spec = parse(cls, {key: value for key, value in table.items() if value is not None}, where="spec")
+            spec = parse(cls, table, where="spec")
         except DeclarationError as error:
             raise ValueError(str(error)) from error
         spec.preprocessing.check()

@@ -199,7 +199,7 @@ def _parse(text: bytes) -> Manifest:
 
 def _manifest(table: dict[str, Any]) -> Manifest:
     del table["format"], table["format_version"]
-    manifest = parse(Manifest, {key: value for key, value in table.items() if value is not None}, where="manifest")
+    manifest = parse(Manifest, table, where="manifest")
     if not manifest.artifacts or any("/" in name for name in manifest.artifacts):
         raise ValueError("it names no artifacts")
     for name in manifest.artifacts:

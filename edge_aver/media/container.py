@@ -124,7 +124,7 @@ def packets_end_s(container: InputContainer, source: Path | bytes) -> float:
         for packet in container.demux():
             if packet.pts is not None and packet.time_base:
                 ends.append(float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, IndexError) as error:
         raise _damaged(source, error) from error
     return max(0.0, max(ends) - start_s(container))
 
@@ -153,7 +153,7 @@ class PacketReader:
         self._read = container.demux(*tracks)
         self._waiting: dict[int, deque[Packet[Any]]] = {track.index: deque() for track in tracks}
         self._source = source
-        self._failure: av.error.FFmpegError | None = None
+        self._failure: av.error.FFmpegError | IndexError | None = None
 
     def of(self, track: S) -> "Iterator[Packet[S]]":
         """The packets of a track in order of decoding, an empty one last.
@@ -171,7 +171,7 @@ class PacketReader:
             if self._failure:  # the other track met it first
                 raise self._failure
             packet = next(self._read, None)
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, IndexError) as error:
             self._failure = error
             raise _damaged(self._source, error) from error
         if packet is not None:
@@ -235,5 +235,7 @@ def _no_track(container: InputContainer, source: Path | bytes, kind: str) -> Cli
     return ClipError(f"{where}: no {kind} track (found: {found}); a clip needs a face and a voice")
 
 
-def _damaged(source: Path | bytes, error: av.error.FFmpegError) -> ClipError:
-    return ClipError(f"{describe_source(source)}: truncated or damaged: {error.strerror or error}")
+def _damaged(source: Path | bytes, error: av.error.FFmpegError | IndexError) -> ClipError:
+    """IndexError is what PyAV makes of a packet whose track the header does not announce."""
+    reason = "a track that its header does not announce" if isinstance(error, IndexError) else error.strerror or error
+    return ClipError(f"{describe_source(source)}: truncated or damaged: {reason}")

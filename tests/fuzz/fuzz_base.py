@@ -1,4 +1,4 @@
-"""What the mutators start from: small media files, bundles and their sidecars, the same bytes each time they are made."""
+"""What the mutators start from: small media files, bundles and sidecars, the same bytes each time they are made."""
 
 import shutil
 from fractions import Fraction

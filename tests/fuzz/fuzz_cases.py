@@ -1,8 +1,11 @@
 """One case from (kind, seed, index): what is made of it, how it is opened, and what came of that."""
 
 import json
+import os
 import random
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -50,7 +53,7 @@ def run_case(kind: str, seed: int, index: int, base: Path, place: Path) -> str:
     """
     rng = random.Random(f"{kind} {seed} {index}")
     try:
-        {"media": _media, "bundles": _bundle, "declarations": _declaration}[kind](rng, base, place)
+        {"media": _media, "bundles": _bundle, "declarations": _declaration, **_MISDEEDS}[kind](rng, base, place)
     except EdgeAverError as error:
         _check_message(str(error))
         return type(error).__name__
@@ -242,6 +245,17 @@ def _declaration(rng: random.Random, base: Path, place: Path) -> None:
         with runtime.load(artifact, threads=1) as model:
             _check_model(model)
             _check_prediction(model.predict(base / "media" / FACES))
+
+
+_MISDEEDS: dict[str, Callable[..., object]] = {
+    "abort": lambda *_: os.abort(),
+    "hang": lambda *_: time.sleep(600),
+    "traceback": lambda *_: 1 / 0,
+    "memory": lambda *_: np.ones(1 << 40, np.uint8),
+    "write": lambda _, base, __: (base.parent / "escaped").write_text("x"),
+    "leave": lambda *_: tempfile.mkdtemp(),
+}
+"""Not of the cases: what tests of the pool ask for."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What damage and malice do to bytes, to a tree of JSON and to the lines of a TOML file; all of it drawn from one seed."""
+"""What damage and malice do to bytes, to a tree of JSON and to the lines of a TOML file; drawn from one seed."""
 
 import copy
 import json

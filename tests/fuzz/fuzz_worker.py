@@ -46,10 +46,9 @@ class Watch:
             path, _, flags = arguments
             if isinstance(flags, int) and flags & _WRITING:
                 self._check(path)
-        elif event in _CHANGES and not any(
-            isinstance(item, int) and item >= 0 for item in arguments[-2:] if event != "os.mkdir"
-        ):
-            for path in arguments[:2] if event in ("os.rename", "os.link") else arguments[:1]:
+        elif event in _CHANGES and not (event != "os.mkdir" and any(_is_descriptor(item) for item in arguments[1:])):
+            made = {"os.rename": arguments[:2], "os.link": arguments[1:2], "os.symlink": arguments[1:2]}
+            for path in made.get(event, arguments[:1]):
                 self._check(path)
 
     def _check(self, path: object) -> None:
@@ -57,6 +56,11 @@ class Watch:
             text = os.path.realpath(os.fsdecode(path))
             if not text.startswith((self._root + "/place", self._root + "/tmp", "/dev/", "/proc/")):
                 self._outside.append(text)
+
+
+def _is_descriptor(item: object) -> bool:
+    """Whether a path is told relative to an open folder, as when a tree is removed."""
+    return isinstance(item, int) and item >= 0
 
 
 def main() -> None:
