@@ -19,9 +19,9 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 def contained(run: Callable[[], int], doing: str) -> int:
     """Run a command in a child of this process and give its exit status; 1 and one line if it dies of a signal.
 
-    A decoder is C code that reads what anybody may have written. The child is a copy of this process, made
-    before anything heavy is loaded: it costs a millisecond or two, and nothing while a clip is decoded. Where there is no
-    fork (Windows), or threads run already, the command runs here.
+    A decoder is C code that reads what anybody may have written. The child is a copy of this process, made before
+    anything heavy is loaded: it costs a millisecond or two, and nothing while a clip is decoded. Where there is no fork
+    (Windows), or threads run already, the command runs here.
 
     Args:
         run: the command.

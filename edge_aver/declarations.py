@@ -148,7 +148,8 @@ def _read_one_of(hints: tuple[Any, ...]) -> _Reader:
     def read(value: Any) -> Any:
         if value is None and may_be_none:
             return None
-        return _reader(next((hint for hint in hints if type(value) is hint), first))(value)
+        hint: Any = next((hint for hint in hints if type(value) is hint), first)
+        return _reader(hint)(value)
 
     return read
 

@@ -1,5 +1,6 @@
 """Writing that leaves the old file or the new one, never half of either."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -83,7 +84,7 @@ def _replace_directory(new: Path, path: Path, scratch: Path) -> None:
     """Rename `new` to `path`; what stood there is moved aside first (no rename replaces it), and back on failure."""
     for attempt in range(_ATTEMPTS):
         aside = Path(tempfile.mkdtemp(dir=scratch)) / "replaced"
-        if path.exists():
+        with contextlib.suppress(FileNotFoundError):  # there is none, or another process was faster
             path.rename(aside)
         try:
             new.rename(path)

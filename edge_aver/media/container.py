@@ -89,11 +89,23 @@ def audio_track(container: InputContainer, source: Path | bytes) -> AudioStream:
     raise _no_track(container, source, "audio")
 
 
+_MAX_PIXELS = 1 << 26
+"""Of a picture: more than 8K (7680 x 4320) has."""
+
+_RATES_HZ = range(1_000, 768_001)
+
+
 def _decodable(track: S, source: Path | bytes) -> S:
-    if track.codec_context is None:
+    """The track, unless its header promises what cannot be decoded, or not in any sensible memory."""
+    codec = track.codec_context
+    if codec is None:
         raise ClipError(
             f"{describe_source(source)}: damaged, or its {track.type} is in a format that FFmpeg cannot decode"
         )
+    if isinstance(track, VideoStream) and track.codec_context.width * track.codec_context.height > _MAX_PIXELS:
+        raise ClipError(f"{describe_source(source)}: pictures of {codec.width} x {codec.height}: at most 8K is taken")
+    if isinstance(track, AudioStream) and track.codec_context.sample_rate not in _RATES_HZ:
+        raise ClipError(f"{describe_source(source)}: audio of {track.codec_context.sample_rate} Hz: damaged")
     return track
 
 

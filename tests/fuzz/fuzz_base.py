@@ -11,7 +11,6 @@ from runtime_models import tiny_artifact
 
 from edge_aver.bundle.archive import open_archive, read_member
 from edge_aver.declarations import declaration_path, shipped_names
-from edge_aver.export.detector import ensure_detector
 from edge_aver.runtime.make_bundle import make_bundle
 
 TARGETS = ("onnxruntime-cpu", "openvino-cpu")
@@ -82,6 +81,8 @@ def _write(path: Path, **options: object) -> None:
 
 
 def _make_bundle(folder: Path) -> None:
+    from edge_aver.export.detector import ensure_detector  # brings PyTorch, which workers do without
+
     artifacts = folder / "artifacts"
     artifacts.mkdir(parents=True)
     ensure_detector(artifacts)

@@ -70,8 +70,6 @@ def main() -> None:
     sys.dont_write_bytecode = True
     import fuzz_cases
 
-    import edge_aver.export.detector  # noqa: F401  (what cases import later would be written by nobody)
-
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.chdir(root / "cwd")
     watch = Watch(root)

@@ -49,7 +49,7 @@ def test_all_of_them(kind, base, tmp_path, record_property):
 
 @pytest.fixture
 def worker(base, tmp_path):
-    worker = Worker(tmp_path / "worker", base, fuzz_cases.SEED, timeout_s=20)
+    worker = Worker(tmp_path / "worker", base, fuzz_cases.SEED, timeout_s=10)
     yield worker
     worker.close()
 
@@ -58,7 +58,7 @@ def worker(base, tmp_path):
     ("kind", "told"),
     [
         ("abort", f"the process died: {signal.SIGABRT.name}"),
-        ("hang", "no answer in 20 s"),
+        ("hang", "no answer in 10 s"),
         ("traceback", "ZeroDivisionError"),
         ("memory", "MemoryError"),
         ("write", "written outside the workspace"),
