@@ -13,14 +13,14 @@ __all__ = ["contained"]
 _PR_SET_PDEATHSIG = 1
 """Of prctl(2), Linux: the signal that a process gets when its parent dies."""
 
-_FORWARDED = (signal.SIGINT, signal.SIGTERM)
+_FORWARDED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def contained(run: Callable[[], int], doing: str) -> int:
     """Run a command in a child of this process and give its exit status; 1 and one line if it dies of a signal.
 
     A decoder is C code that reads what anybody may have written. The child is a copy of this process, made before
-    anything heavy is loaded: it costs a millisecond or two, and nothing while a clip is decoded. Where there is no fork
+    anything heavy is loaded: it costs a few milliseconds, and nothing while a clip is decoded. Where there is no fork
     (Windows), or threads run already, the command runs here.
 
     Args:

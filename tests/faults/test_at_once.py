@@ -29,7 +29,6 @@ def test_two_prepares_of_one_corpus_take_turns_and_the_second_reuses(tmp_path):
 
     outputs = both(arguments, arguments, tmp_path / "cache")
 
-    assert sorted(text.split("\n")[-2].split(" clips")[0] for text in outputs if text)
     assert sum("6 clips prepared, 0 already there" in text for text in outputs) == 1
     assert sum("0 clips prepared, 6 already there" in text for text in outputs) == 1
     check_nothing_damaged(root)
