@@ -80,5 +80,5 @@ def test_memory_does_not_grow_over_ten_thousand_tensors_and_five_hundred_clips(t
     assert len(readings) == 200
     # After a clip some pictures may still be held, after the next they are not: the middle of ten readings each.
     before, after = median(readings[10:20]), median(readings[-10:])
-    record_property("measured", f"{target}: {before} kB after 500 predictions, {after} kB after 10,000")
+    record_property("resident", f"{target}: {before} kB after 500 predictions, {after} kB after 10,000")
     assert after <= 1.01 * before

@@ -120,6 +120,7 @@ class Worker:
             text=True,
             env=environment,
         )
+        self._process.stdout.readline()  # libraries are loaded, and the time of a case counts from here
         return self._process
 
 

@@ -7,6 +7,7 @@ the folders in which they would write (the working, home and temporary folders).
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 import traceback
@@ -30,14 +31,13 @@ class Watch:
         sys.addaudithook(self._note)
 
     def take(self) -> list[str]:
-        """What was written outside since the last time."""
-        found = [str(item) for folder in self._empty for item in folder.iterdir()]
-        found += [
-            name
-            for name in os.listdir(self._root)  # noqa: PTH208
-            if name not in self._here
-        ]
-        found += self._outside
+        """What was written outside since the last time; in the watched folders it is removed."""
+        left = [item for folder in self._empty for item in folder.iterdir()]
+        found = [str(item) for item in left] + self._outside
+        found += [name for name in os.listdir(self._root) if name not in self._here]  # noqa: PTH208
+        self._here |= set(found)
+        for item in left:
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
         self._outside = []
         return found
 
@@ -73,6 +73,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.chdir(root / "cwd")
     watch = Watch(root)
+    answers.write("ready\n")
+    answers.flush()
     for line in sys.stdin:
         kind, index = json.loads(line)
         began = time.process_time()

@@ -25,7 +25,7 @@ def base(tmp_path_factory):
 
 def check(kind, indices, base, folder, record_property):
     results = run_cases(kind, indices, base=base, folder=folder, workers=WORKERS)
-    record_property("measured", f"{kind}: {results}")
+    record_property("counted", f"{kind}: {results}")
     print(f"{kind}: {results}")
     told = "\n".join(f"replay_case.py {kind} {index}: {text}" for index, text in sorted(results.failures.items())[:5])
     assert not results.failures, f"{len(results.failures)} of {len(indices)}\n{told}"
@@ -49,7 +49,7 @@ def test_all_of_them(kind, base, tmp_path, record_property):
 
 @pytest.fixture
 def worker(base, tmp_path):
-    worker = Worker(tmp_path / "worker", base, fuzz_cases.SEED, timeout_s=10)
+    worker = Worker(tmp_path / "worker", base, fuzz_cases.SEED, timeout_s=5)
     yield worker
     worker.close()
 
@@ -58,7 +58,7 @@ def worker(base, tmp_path):
     ("kind", "told"),
     [
         ("abort", f"the process died: {signal.SIGABRT.name}"),
-        ("hang", "no answer in 10 s"),
+        ("hang", "no answer in 5 s"),
         ("traceback", "ZeroDivisionError"),
         ("memory", "MemoryError"),
         ("write", "written outside the workspace"),
