@@ -77,9 +77,8 @@ def test_memory_does_not_grow_over_ten_thousand_tensors_and_five_hundred_clips(t
     readings = soak(tmp_path / "sa.aver", clip, tmp_path / "cache", tensors=10_000, media=500)
 
     assert len(readings) == 200
-    # A large block is given back and taken again, and which of the two levels a reading meets is chance: the highest
-    # and the lowest of forty readings after the first 500 predictions, beside those of the last forty.
+    # A large block is given back and taken again, and whether a reading meets it is chance: the highest of forty
+    # readings after the first 500 predictions, beside the highest of the last forty.
     first, last = readings[10:50], readings[-40:]
     record_property("resident", f"{target}: {min(first)} to {max(first)} kB, at the end {min(last)} to {max(last)} kB")
     assert max(last) <= 1.01 * max(first)
-    assert min(last) <= 1.01 * min(first)
