@@ -17,7 +17,7 @@ from edge_aver.errors import ArtifactError
 from edge_aver.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 300
+PATIENCE_S = 1800
 
 
 def start(arguments: list[str], cache: Path) -> subprocess.Popen[str]:
