@@ -4,11 +4,12 @@ import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from edge_aver.errors import ArtifactError
+from edge_aver.declarations import parse
+from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import atomic_directory, atomic_path, json_text, sha256_file
 from edge_aver.spec import ModelSpec
 
@@ -222,25 +223,36 @@ def read_artifact(path: Path) -> Artifact:
         table = json.loads(sidecar.read_text(encoding="utf-8"))
         if table["schema_version"] != _SCHEMA_VERSION:
             raise ValueError(f"schema_version {table['schema_version']!r}, this edge-aver reads {_SCHEMA_VERSION}")
-        if not table["files"]:
-            raise ValueError("it lists no files")
-        return Artifact(
-            path=path,
-            target=table["target"],
-            runtime=table["runtime"],
-            precision=table["precision"],
-            spec=ModelSpec.from_dict(table["spec"]),
-            files={name: FileEntry(**entry) for name, entry in table["files"].items()},
-            parity=tuple(table["parity"]),
-            build=table["build"],
-            part=table.get("part", "clip"),
-        )
+        spec = ModelSpec.from_dict(table["spec"])
+        known = {item.name for item in fields(_Sidecar)} & table.keys()
+        told = parse(_Sidecar, {name: table[name] for name in known}, where="sidecar")
+        if not told.files or not all(map(_is_inside, told.files)):
+            raise ValueError("it lists no files, or files elsewhere")
+        return Artifact(path=path, spec=spec, **vars(told))
     except FileNotFoundError as error:
         raise ArtifactError(
             f"{path}: has no sidecar {sidecar.name} (an unfinished export?); export it again"
         ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, DeclarationError) as error:
         raise ArtifactError(f"{sidecar}: not a sidecar that can be read ({error}); export it again") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sidecar:
+    """What a sidecar must hold besides the spec; what it holds more is of no use to this version."""
+
+    target: str
+    runtime: str
+    precision: str
+    files: Mapping[str, FileEntry]
+    parity: tuple[Mapping[str, Any], ...]
+    build: Mapping[str, Any]
+    part: str = "clip"
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a file's name leads to no other place than the artifact's own."""
+    return name.isprintable() and not name.startswith("/") and ".." not in name.split("/")
 
 
 def _entries(path: Path) -> dict[str, FileEntry]:

@@ -15,6 +15,7 @@ from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
 from edge_aver.files import sha256_file
+from edge_aver.locks import turn
 from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import Preprocessing
 
@@ -146,14 +147,15 @@ def make_store(
         workers: as for `prepare`.
         executor: as for `prepare`.
     """
-    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), made_by)
-    try:
-        with progress(f"prepare {corpus}", len(makers)) as advance:
-            jobs, reused, unreadable = _sort_out(store, makers)
-            advance(len(makers) - len(jobs))
-            records, bad = _work(store, jobs, workers or _cores(), executor, advance)
-    finally:
-        store.remove_temporaries()
+    with turn(folder, "edge-aver prepare"):
+        store = PreparedStore.create(folder, corpus, constants or Preprocessing(), made_by)
+        try:
+            with progress(f"prepare {corpus}", len(makers)) as advance:
+                jobs, reused, unreadable = _sort_out(store, makers)
+                advance(len(makers) - len(jobs))
+                records, bad = _work(store, jobs, workers or _cores(), executor, advance)
+        finally:
+            store.remove_temporaries()
     return _summary(store, records, reused, [*refusals, *unreadable, *bad])
 
 

@@ -1,7 +1,6 @@
 """The prepared store: the tensors of a corpus in a folder, one file a clip, with what they were made of and how."""
 
 import json
-import shutil
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from edge_aver.console import say
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.errors import CorpusError
 from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
+from edge_aver.locks import sweep
 from edge_aver.spec import Preprocessing
 
 __all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "tensors_digest", "write_clip_tensors"]
@@ -161,8 +161,8 @@ class PreparedStore:
 
     def remove_temporaries(self) -> None:
         """Remove what a killed run left half-written."""
-        for folder in self.clips_folder.glob(".writing-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        sweep(self.clips_folder)
+        sweep(self.folder)
 
     def _record(self, path: Path) -> ClipRecord:
         try:
@@ -229,7 +229,7 @@ def _read_header(folder: Path) -> PreparedStore | None:
             preprocessing=Preprocessing(**constants),
             front_end=table["front_end"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorpusError(
             f"{path}: not a store this edge-aver can read ({error}); remove {folder} and run edge-aver prepare again"
         ) from error

@@ -11,6 +11,7 @@ import edge_aver
 from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import ClipRecord, PreparedStore
 from edge_aver.files import json_text, sha256_bytes, write_text
+from edge_aver.locks import sweep, turn
 from edge_aver.models.backbone import load_backbone_weights
 from edge_aver.models.checkpoint import checkpoint_name, save_checkpoint
 from edge_aver.models.examples import Examples, audio_statistics, clip_examples, feature_examples, records_by_part
@@ -73,12 +74,29 @@ def train(
     network, provenance = _start(plan, architecture, backbone_weights)
     network.fusion.set_audio_normalisation(*audio_statistics(store, parts["train"]))
     spec = _describe(network, plan, store, fold, provenance)
+    path = checkpoints / checkpoint_name(spec)
+    with turn(path, f"edge-aver train --arch {architecture}"):
+        for folder in (checkpoints, cache / "training"):
+            sweep(folder)
+        return _train(plan, network, spec, store, parts, path=path, cache=cache)
+
+
+def _train(
+    plan: TrainingPlan,
+    network: AverNetwork,
+    spec: ModelSpec,
+    store: PreparedStore,
+    parts: dict[str, tuple[ClipRecord, ...]],
+    *,
+    path: Path,
+    cache: Path,
+) -> TrainedNetwork:
     key = _run_key(plan, network, parts)
     examples = {part: _examples(plan, network, store, records, cache) for part, records in parts.items()}
-    state_path = cache / "training" / f"{Path(checkpoint_name(spec)).stem}.pt"
+    state_path = cache / "training" / f"{path.stem}.pt"
     history = fit(plan, network, examples["train"], examples["validation"], state_path=state_path, key=key)
     trained = TrainedNetwork(
-        path=checkpoints / checkpoint_name(spec),
+        path=path,
         spec=spec,
         history=history,
         validation_accuracy=accuracy(plan, network, examples["validation"]),

@@ -234,8 +234,10 @@ class Model:
             raise TargetError(
                 f"{self.artifact.path}: {self.artifact.runtime} gave logits that are not finite: {logits}"
             )
-        probabilities = softmax(logits)
         labels = self.artifact.spec.labels
+        if logits.shape != (len(labels),):
+            raise TargetError(f"{self.artifact.path}: gave {logits.shape} logits for {len(labels)} labels")
+        probabilities = softmax(logits)
         stages_s = {**clip.stages_s, "network": ended - started}
         return Prediction(
             label=labels[int(probabilities.argmax())],
