@@ -63,6 +63,8 @@ def _labels(path: Path, rows: Sequence[Row], given: Sequence[str] | None, mistak
     if given is not None:
         if len(set(given)) < len(given) or not all(given):
             raise CorpusError(f"--labels {','.join(given)}: a label is empty or stands there twice")
+        if len(given) < 2:
+            raise CorpusError(f"--labels {given[0]}: a network tells two labels or more apart")
         for row in rows:
             if row.label not in given:
                 mistakes.add(row.line, "label", f"{row.label!r} is not one of --labels {','.join(given)}")
