@@ -127,7 +127,7 @@ def prepare_planned(
     opened = PreparedStore.open(store)
     present = {clip.actor for clip in corpus.clips if opened.path(clip.id).is_file()}
     if lost := [name for name, actor in corpus.subjects.items() if actor not in present]:
-        say(f"{store}: no clip of {_some(lost)} could be prepared: they stand in no fold")
+        say(f"{store}: in no fold, since no clip could be prepared: {_some(lost)}")
     splits, origin, kept = _folds(corpus, store, folds, seed, present)
     if splits and not kept:
         write_folds(store, corpus.name, splits, corpus.subjects, origin=origin)
@@ -172,9 +172,9 @@ def _fold_remarks(corpus: OwnCorpus, splits: Sequence[Split]) -> list[str]:
                 remarks.append(f"fold {split.index}: no {part} clip is labelled {', '.join(lacking)}")
     known = {actor for split in splits for actors in split.parts.values() for actor in actors}
     if splits and (strangers := [name for name, actor in corpus.subjects.items() if actor not in known]):
-        remarks.append(f"{_some(strangers)} stand in no fold; make folds anew with --folds K, then train again")
+        remarks.append(f"in no fold: {_some(strangers)}; make folds anew with --folds K, then train again")
     if gone := known - set(corpus.subjects.values()):
-        remarks.append(f"{len(gone)} subjects of the folds have no clip left; make folds anew with --folds K")
+        remarks.append(f"subjects of the folds without a clip: {len(gone)}; make folds anew with --folds K")
     return remarks
 
 
@@ -196,4 +196,4 @@ def _follow(store: Path, ids: Collection[str]) -> None:
     for name in gone:
         there[name].unlink()
     if gone:
-        say(f"{store}: {len(gone)} clips that are no longer listed are removed; the first, {gone[0]}")
+        say(f"{store}: clips removed since they are no longer listed: {len(gone):,}; the first, {gone[0]}")

@@ -164,7 +164,7 @@ def _remarks(clips: Sequence[SourceClip], labels: Mapping[str, int]) -> list[str
     remarks = []
     window_s = Preprocessing().window_s
     if longer := sum(clip.end_s is not None and clip.end_s - clip.start_s > window_s for clip in clips):
-        remarks.append(f"{longer} clips are longer than {window_s:g} s, of which a network sees the beginning")
+        remarks.append(f"clips longer than {window_s:g} s, of which a network sees the beginning: {longer:,}")
     used = {clip.label for clip in clips}
     if unused := [label for label, index in labels.items() if index not in used]:
         remarks.append(f"no clip is labelled {', '.join(unused)}")

@@ -107,7 +107,7 @@ def test_a_new_subject_is_told_to_stand_in_no_fold(tmp_path, table):
     prepared(tmp_path, table[:15], folds=3)
 
     plan = planned(tmp_path, table)
-    assert plan.remarks == ("subject fay stand in no fold; make folds anew with --folds K, then train again",)
+    assert plan.remarks == ("in no fold: subject fay; make folds anew with --folds K, then train again",)
 
 
 def test_a_split_column_is_the_one_fold(tmp_path, table):
@@ -138,7 +138,7 @@ def test_a_subject_without_a_usable_clip_stands_in_no_fold(tmp_path, table, caps
 
     assert len(summary.refused) == 3
     assert subject_number("eve") not in {actor for split in plan.splits for actor in split.test}
-    assert "no clip of subject eve could be prepared" in capsys.readouterr().err
+    assert "in no fold, since no clip could be prepared: subject eve" in capsys.readouterr().err
 
 
 def test_a_row_that_is_gone_takes_its_clip_with_it(tmp_path, table, capsys):
@@ -147,7 +147,7 @@ def test_a_row_that_is_gone_takes_its_clip_with_it(tmp_path, table, capsys):
 
     assert (summary.prepared, summary.reused) == (0, 17)
     assert "fay-sour.mp4" not in labels_by_file(tmp_path)
-    assert "1 clips that are no longer listed are removed" in capsys.readouterr().err
+    assert "clips removed since they are no longer listed: 1;" in capsys.readouterr().err
 
 
 def test_another_manifest_under_the_same_name_is_refused(tmp_path, table):

@@ -187,7 +187,7 @@ def test_generated_clips_do_not_pass_for_recordings(write, tmp_path):
 def test_clips_longer_than_the_window_are_remarked(write):
     path = write("a.mp4,x,s,1,4.6", "b.mp4,y,s,0,9", header=f"{HEADER},start,end")
 
-    assert read(path).remarks == ("1 clips are longer than 3.6 s, of which a network sees the beginning",)
+    assert read(path).remarks == ("clips longer than 3.6 s, of which a network sees the beginning: 1",)
 
 
 @pytest.mark.parametrize("name", ["ravdess", "synthetic", "crema-d", "a b", "A", "-a", "a--b", "", "../x", "x" * 41])
