@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from edge_aver import __version__
-from edge_aver.commands import artifacts, benchmark, corpora, installed, results
+from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run
 from edge_aver.errors import EdgeAverError
 
 __all__ = ["app", "main"]
@@ -81,14 +81,14 @@ def _root(
 
 
 for _command in (
-    corpora.demo,
+    demo.demo,
     corpora.prepare,
     corpora.train,
     artifacts.export,
     artifacts.build,
     artifacts.bundle,
     artifacts.verify,
-    artifacts.run,
+    run.run,
     benchmark.benchmark,
     results.compare,
     results.report,

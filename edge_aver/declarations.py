@@ -73,8 +73,9 @@ def parse(kind: type[T], table: Mapping[str, Any], *, where: str) -> T:
     Raises:
         DeclarationError: unknown key (the known ones are listed), missing key, or a value of another type.
     """
+    hint: Any = kind
     try:
-        found: T = _reader(kind)(dict(table))
+        found: T = _reader(hint)(dict(table))
     except _Misfit as misfit:
         raise DeclarationError(f"{where}{misfit}") from None
     return found

@@ -2,7 +2,8 @@
 
     EdgeAverError (1)
     ├── ClipError              a media file that cannot become a clip
-    │   └── NoFaceError        no frame of it shows a face
+    │   ├── NoFaceError        no frame of it shows a face
+    │   └── StreamError        a source that cannot be opened, or from which nothing comes any more
     ├── CorpusError            a folder, file name or prepared store that is not what was asked for
     ├── LeakError              calibration clips that overlap with validation or test actors
     ├── CheckpointError        weights that are corrupt, missing or of another architecture
@@ -13,6 +14,7 @@
     ├── TargetError            a target that cannot be built or run here
     │   └── MissingLibraryError    the extra to install is named
     ├── MeasurementError       a measurement that could not be taken
+    ├── ViewerError            a page that cannot be served
     ├── ComparisonError        predictions that cannot be read, or not be paired clip by clip
     ├── ParityError (3)        a step of the ladder that left its limits
     ├── VerdictError (3)       a gate that found accuracy or speed lost beyond its margin
@@ -37,10 +39,12 @@ __all__ = [
     "MissingLibraryError",
     "NoFaceError",
     "ParityError",
+    "StreamError",
     "TargetError",
     "TrainingError",
     "UndecidedError",
     "VerdictError",
+    "ViewerError",
 ]
 
 
@@ -60,6 +64,10 @@ class ClipError(EdgeAverError):
 
 class NoFaceError(ClipError):
     """No sampled frame of the clip shows a face."""
+
+
+class StreamError(ClipError):
+    """A source of a stream that cannot be opened, or from which nothing comes any more."""
 
 
 class CorpusError(EdgeAverError):
@@ -116,6 +124,10 @@ class MissingLibraryError(TargetError):
 
 class MeasurementError(EdgeAverError):
     """A measurement that could not be taken."""
+
+
+class ViewerError(EdgeAverError):
+    """A page that cannot be served where it was asked for."""
 
 
 class ComparisonError(EdgeAverError):

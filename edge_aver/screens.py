@@ -173,7 +173,7 @@ def show_bundle(made: "MadeBundle", json_path: str | None) -> None:
 
 
 def show_bundle_check(check: "BundleCheck", json_path: str | None) -> None:
-    """What was checked, stage by stage; a stage that differs ends in a ParityError."""
+    """What was checked, stage by stage; a stage or a label that differs ends in a ParityError."""
     files = f"ok: {len(check.manifest.members)} files have the hashes of the manifest, and no byte is out of place"
     signed = {
         "checked": f"ok: signed by key {check.manifest.signed_by}",
@@ -186,11 +186,17 @@ def show_bundle_check(check: "BundleCheck", json_path: str | None) -> None:
     failed = check.differing
     table = {**asdict(check), "verified": not failed}
     _emit("\n".join([*lines, *_note(check.note)]), table, json_path)
-    if failed and (stage := failed[0].differs):
-        raise ParityError(
-            f"{check.path}: on this device {stage.stage} of {failed[0].artifact} differ from what the bundle expects: "
-            f"{_figures_of(stage)}"
-        )
+    if failed:
+        raise ParityError(f"{check.path}: on this device {_what_differs(failed[0])}")
+
+
+def _what_differs(replay: "Replay") -> str:
+    if stage := replay.differs:
+        return f"{stage.stage} of {replay.artifact} differ from what the bundle expects: {_figures_of(stage)}"
+    return (
+        f"the label of {replay.artifact} differs from what the bundle expects, though every stage is near enough: "
+        f"{replay.label or 'none'} from the bytes of the golden clip, {replay.expected_label} expected"
+    )
 
 
 def _replayed(replay: "Replay") -> Iterator[str]:
@@ -199,7 +205,8 @@ def _replayed(replay: "Replay") -> Iterator[str]:
         return
     for stage in replay.stages:
         yield f"{'ok' if stage.passed else 'DIFFERS'}: {stage.stage:<6} {_figures_of(stage)}"
-    yield f"from the bytes of the golden clip: {replay.label} (expected: {replay.expected_label})"
+    told = f"{replay.label or 'none'} from the bytes of the golden clip (expected: {replay.expected_label})"
+    yield f"{'DIFFERS' if replay.label_differs else 'ok'}: label  {told}"
 
 
 def _figures_of(stage: "StageCheck") -> str:

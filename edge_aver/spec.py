@@ -11,7 +11,9 @@ from edge_aver.files import sha256_bytes
 __all__ = [
     "ARCHITECTURES",
     "AUDIO_FEATURES",
+    "FEATURES",
     "LABELS",
+    "PARTS",
     "SPEC_KEY",
     "CalibrationManifest",
     "ModelSpec",
@@ -30,6 +32,12 @@ ARCHITECTURES = ("ca", "id", "sa")
 
 AUDIO_FEATURES = 128
 """Four segments of 32 values: what the audio branch takes for each frame (paper, 4.2.2)."""
+
+PARTS = ("frame_encoder", "fusion")
+"""What a network is built as where it is built in two."""
+
+FEATURES = "features"
+"""Name of the tensor that leaves the one, (M, 128), and enters the other, (N, 15, 128)."""
 
 SPEC_KEY = "edge_aver.spec"
 """Where the ModelSpec stands in ONNX metadata_props, OpenVINO rt_info and safetensors metadata."""

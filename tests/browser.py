@@ -17,6 +17,36 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
 
 
+OVERFLOWING = """
+[...document.querySelectorAll("body *")].filter((part) => !part.closest(".scroll, svg, .skip, script, style"))
+  .filter((part) => part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.outerHTML.slice(0, 80))
+"""
+"""JavaScript: parts that reach beyond the right edge."""
+
+CONTRAST = """
+(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const over = (colours) => { for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+  const light = (rgb) => rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (part) => part ? [...behind(part.parentElement), getComputedStyle(part).backgroundColor] : [];
+  const bad = [];
+  for (const part of document.querySelectorAll("body *:not(script):not(style)")) {
+    const own = [...part.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || !part.checkVisibility()) continue;
+    const style = getComputedStyle(part), back = behind(part);
+    const text = part.closest("svg") ? style.fill : style.color;
+    const [a, b] = [light(over(["white", ...back])), light(over(["white", ...back, text]))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) bad.push(`${part.outerHTML.slice(0, 90)}: ${ratio.toFixed(2)}`);
+  }
+  return bad;
+})()
+"""
+"""JavaScript: words that do not stand out by 4.5 to 1 from what is behind them."""
+
+
 class Page:
     """One tab; `console` holds every message and uncaught exception since it was opened."""
 
@@ -43,14 +73,14 @@ class Page:
         found: dict[str, Any] = answer["result"]
         return found
 
-    def open(self, path: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
+    def open(self, page: Path | str, *, width: int, height: int = 900, dark: bool = False) -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self._loaded = False
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not self._loaded:
             self._note(self._next())
 
@@ -59,6 +89,18 @@ class Page:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def choose(self, selector: str, path: Path) -> None:
+        """Give a file to an input, as the dialog of the system would."""
+        found = self.call("Runtime.evaluate", expression=f"document.querySelector({selector!r})")
+        self.call("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
+    def wait(self, condition: str, *, seconds: float = 60) -> None:
+        """Until an expression of JavaScript is true."""
+        end_s = time.monotonic() + seconds
+        while not self.ask(f"Boolean({condition})"):
+            assert time.monotonic() < end_s, f"not in {seconds} s: {condition}"
+            time.sleep(0.05)
 
     def press(self, key: str, code: int, text: str = "") -> None:
         for kind in ("keyDown", "keyUp"):
@@ -89,7 +131,7 @@ def chromium(profile: Path) -> Iterator[Page]:
     """A fresh browser with a profile of its own; the test is skipped where none is installed."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
-        pytest.skip("no Chromium here to open the report in")
+        pytest.skip("no Chromium here to open the page in")
     to_browser, from_browser = os.pipe(), os.pipe()
     # The browser reads from descriptor 3 and writes to 4.
     script = 'exec 3<&"$1" 4>&"$2"; shift 2; exec "$@"'

@@ -9,13 +9,14 @@ import openvino
 import pytest
 
 from edge_aver import cli, runtime
-from edge_aver.bundle import find_artifacts, open_artifact
+from edge_aver.bundle import find_artifacts, open_artifact, part_path
 from edge_aver.calibration.draw import check_manifest
 from edge_aver.calibration.folds import load_fold
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.errors import LeakError
 from edge_aver.quantize.lint import lint_qdq
-from edge_aver.spec import LABELS, SPEC_KEY, ModelSpec
+from edge_aver.runtime.stream import open_split
+from edge_aver.spec import LABELS, PARTS, SPEC_KEY, ModelSpec
 
 TARGETS = ("openvino-cpu", "onnxruntime-cpu")
 RAVDESS = (
@@ -175,3 +176,27 @@ def test_a_ravdess_folder_is_prepared_with_its_video_only_clips_left_out(test_da
     assert {record.actor for record in store.records()} == {1, 5}
     assert {LABELS[record.label] for record in store.records()} == {"neutral", "happy", "sad", "fearful", "surprised"}
     assert all(record.faces_found >= 13 for record in store.records())
+
+
+def test_parts_for_a_cpu_are_compared_with_pytorch_and_a_stream_opens_them(exported_workspace, tmp_path):
+    place = tmp_path / "split"
+    place.mkdir()
+    for folder in ("prepared", "checkpoints"):
+        (place / folder).symlink_to(exported_workspace.root / folder)
+    command = ["export", "--arch", "sa", "--precision", "int8", "--split", "--target", "openvino-cpu"]
+
+    assert cli._run([*command, "--calibration-clips", "16", "--workspace", str(place)]) == 0
+
+    (whole,) = find_artifacts(place / "artifacts")
+    for part in PARTS:
+        artifact = open_artifact(part_path(whole.path, part))
+        (step,) = artifact.parity
+        assert (artifact.part, step["step"], step["passed"]) == (part, "parts", True)
+        assert step["sqnr_db"] >= 15
+        assert cli._run(["verify", str(artifact.path)]) == 0
+    with open_split(whole.path, threads=1) as network, runtime.load(whole.path) as engine:
+        store = PreparedStore.open(exported_workspace.prepared("synthetic"))
+        clip = store.load("01-01-04-01-01-01-01")
+        features = np.concatenate([network.encode(face[None]) for face in clip.faces])
+        whole_logits = engine.predict_tensors(clip.faces[None], clip.audio[None])[0]
+        np.testing.assert_allclose(network.fuse(features, clip.audio), whole_logits, atol=1e-3)

@@ -66,6 +66,14 @@ def test_every_declaration_is_in_it(members, folder):
     assert {f"edge_aver/_declarations/{name}" for name in declared} <= set(members)
 
 
+def test_what_a_bundle_packs_is_in_it(wheel):
+    texts = [path for path in (ROOT / "edge_aver" / "bundle").rglob("*") if path.suffix in {".txt", ".md"}]
+    assert {path.name for path in texts} == {"apache-2.0.txt", "facenet-pytorch.txt", "CONTRACT.md"}
+    with zipfile.ZipFile(wheel) as archive:
+        for path in texts:
+            assert archive.read(path.relative_to(ROOT).as_posix()) == path.read_bytes()
+
+
 def test_licence_entry_point_and_extras_are_in_it(wheel):
     info = f"edge_aver-{__version__}.dist-info"
     with zipfile.ZipFile(wheel) as archive:

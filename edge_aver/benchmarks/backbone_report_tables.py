@@ -15,8 +15,8 @@ def cost_table(study: BackboneStudy) -> Table:
         Column(title="Backbone", words=True),
         Column(title="Target", words=True),
         Column(title="Precision", words=True),
-        Column(title="Parameters, with ImageNet classifier", unit="M"),
-        Column(title="Parameters, bare", unit="M"),
+        Column(title="Parameters", unit="M, ImageNet"),
+        Column(title="Parameters", unit="M, bare"),
         Column(title="File", unit="MB"),
         Column(title="Latency p50", unit="ms", ends=True),
         Column(title="Queries"),
@@ -27,7 +27,8 @@ def cost_table(study: BackboneStudy) -> Table:
     return Table(
         name="costs",
         title="Costs",
-        caption="One face at a time. Executed: layers by the precision that the runtime reports.",
+        caption="One face at a time. Parameters are counted with the ImageNet classifier and bare, as measured. "
+        "Executed: layers by the precision that the runtime reports.",
         columns=columns,
         rows=tuple(_costs(cell, study) for cell in study.cells),
     )
@@ -43,7 +44,7 @@ def accuracy_table(study: BackboneStudy) -> Table:
         Column(title="Train faces"),
         Column(title="Epochs"),
         Column(title="Started from", words=True),
-        Column(title="Parameters, with classifier", unit="M"),
+        Column(title="Parameters", unit="M, with classifier"),
     )
     ordered = sorted(study.accuracies, key=lambda item: -known[item.network].rate if item.network in known else 1)
     return Table(

@@ -43,7 +43,7 @@ def print_candidates(console: Console, candidates: Sequence[Candidate], *, level
     table = _table("Backbone", "Accuracy, %", f"{100 * level:g} % Wilson", "N", "MB")
     for item in sorted(candidates, key=lambda item: -item.rate):
         ends = item.interval(level)
-        size = NOT_MEASURED if item.size_mb is None else f"{item.size_mb:g}"
+        size = NOT_MEASURED if item.size_mb is None else f"{item.size_mb:,.1f}"
         cells = (f"{100 * item.rate:.2f}", f"{100 * ends.low:.2f} to {100 * ends.high:.2f}", str(item.total), size)
         table.add_row(Text(item.name), *cells)
     console.print(table)

@@ -121,6 +121,7 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
         queries |= dict.fromkeys(("overhead", "library_tool"), suite.overhead.rounds)
     batch, callers = combinations(suite.offline)[case.repetition] if case.name == "throughput" else (1, 1)
     offline_s = suite.offline.min_duration_s if suite.offline else 0.0
+    shared = case.name == "end_to_end"
     needs_checkpoint = case.name == "reference" and subject.checkpoint is not None
     return Request(
         case=case.name,
@@ -131,13 +132,20 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
         min_duration_s=offline_s if case.name == "throughput" else suite.min_duration_s / processes,
         warmup_queries=suite.warmup_queries,
         rounds=part.prepare_rounds if part is not None else 1,
-        seed=suite.seed + case.repetition,
+        seed=suite.seed if shared else suite.seed + case.repetition,
         media=_media(case, subject.media),
         checkpoint=str(subject.checkpoint) if needs_checkpoint else None,
         condition=case.condition,
+        part=case.repetition if shared else 0,
+        parts=_end_to_end_processes(suite) if shared else 1,
         batch=batch,
         callers=callers,
     )
+
+
+def _end_to_end_processes(suite: Suite) -> int:
+    """Two processes differ by more than the clips of one, so the clips are shared out."""
+    return min(suite.processes, suite.end_to_end_clips)
 
 
 def _network_counts(suite: Suite) -> dict[str, int]:
@@ -149,7 +157,7 @@ def _network_counts(suite: Suite) -> dict[str, int]:
         "overhead": overhead,
         "library_tool": overhead,
         "accuracy": int(suite.accuracy),
-        "end_to_end": int(suite.end_to_end_clips > 0),
+        "end_to_end": _end_to_end_processes(suite),
     }
 
 

@@ -30,12 +30,16 @@ STAGES = ("decode", "faces", "audio", "network")
 
 @dataclass(frozen=True, kw_only=True)
 class EndToEndQuery:
-    """One media file from its bytes to a label; `total_s` includes reading it, `stages_s` what each stage took."""
+    """One media file from its bytes to a label; `total_s` includes reading it, `stages_s` what each stage took.
+
+    `process` counts the processes of the case from 0: each takes its share of the clips.
+    """
 
     id: str
     prediction: str
     total_s: float
     stages_s: dict[str, float]
+    process: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

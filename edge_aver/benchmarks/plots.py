@@ -24,7 +24,7 @@ from edge_aver.benchmarks.svg import (
 __all__ = ["Bar", "Point", "Series", "Stack", "distributions", "intervals", "style_of", "trade_off", "waterfall"]
 
 _PRECISIONS = ("fp32", "fp16", "int8")
-_LEFT, _RIGHT = 34.0, WIDTH - 10
+_LEFT, _RIGHT = 42.0, WIDTH - 10
 _FAR = 3.0
 """An axis of times ends at twice the slowest p90 where some query took more than this many times as long."""
 

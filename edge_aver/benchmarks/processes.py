@@ -47,6 +47,7 @@ def ask_process(
             # An interruption of this process must not leave that one behind.
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     if process.returncode:
         if heard is None and process.returncode > 0:
             say("\n".join(remarks))

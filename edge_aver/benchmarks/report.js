@@ -25,4 +25,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details")) part.open = true;
+  // Browsers repeat a table's head on each page, but not the buttons in it.
+  for (const button of document.querySelectorAll("th button")) button.before(...button.childNodes);
+});
+addEventListener("afterprint", () => {
+  for (const button of document.querySelectorAll("th button"))
+    button.append(...[...button.parentNode.childNodes].filter((part) => part !== button));
 });

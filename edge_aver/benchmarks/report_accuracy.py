@@ -7,6 +7,7 @@ from edge_aver.benchmarks.costs import Cost
 from edge_aver.benchmarks.decision import FAIL, PASS
 from edge_aver.benchmarks.formats import percent, points
 from edge_aver.benchmarks.report_cells import (
+    ARTIFACT,
     Cell,
     Column,
     Row,
@@ -29,7 +30,7 @@ MOODS = {PASS: "good", FAIL: "bad"}
 def accuracy_table(rows: Sequence[Row]) -> Table:
     """Accuracy over the fold's test clips, with both of its intervals."""
     columns = (
-        Column(title="Artifact", words=True),
+        ARTIFACT,
         Column(title="Corpus", words=True),
         Column(title="Correct", unit="clips"),
         Column(title="Clips"),
@@ -57,7 +58,7 @@ def emotion_table(rows: Sequence[Row]) -> Table:
         name="emotions",
         title="By emotion",
         caption="Share of each true emotion's clips that were read rightly, in % with its 95 % interval.",
-        columns=(Column(title="Artifact", words=True), *(Column(title=label, unit="%", ends=True) for label in labels)),
+        columns=(ARTIFACT, *(Column(title=label, unit="%", ends=True) for label in labels)),
         rows=tuple((row.cell, *(_recall(row, label) for label in labels)) for row in rows if row.summary.accuracy),
     )
 
@@ -69,17 +70,23 @@ def condition_table(rows: Sequence[Row], names: Sequence[str]) -> Table:
         title="Precision by modality",
         caption="Accuracy in % with its Wilson intervals at 95 and 98 %.",
         columns=(
-            Column(title="Artifact", words=True),
+            ARTIFACT,
             *(Column(title=told(name), unit="%", ends=True) for name in names),
         ),
         rows=tuple((row.cell, *(_condition(row, name) for name in names)) for row in rows),
     )
 
 
-def cost_table(costs: Sequence[Cost]) -> Table:
-    """What each precision costs against fp32, clip by clip."""
+def cost_table(costs: Sequence[Cost], rows: Sequence[Row]) -> Table:
+    """What each precision costs against fp32, clip by clip.
+
+    Args:
+        costs: of results.
+        rows: of the same results, for their names.
+    """
+    heads = {id(row.summary.result): row.cell for row in rows}
     columns = (
-        Column(title="Artifact", words=True),
+        ARTIFACT,
         Column(title="Given", words=True),
         Column(title="Difference", unit="points, 95 % over actors", ends=True),
         Column(title="Difference", unit="points, 95 % over clips", ends=True),
@@ -92,7 +99,7 @@ def cost_table(costs: Sequence[Cost]) -> Table:
         title="Against fp32",
         caption="Differences in percentage points.",
         columns=columns,
-        rows=tuple(map(_cost, costs)),
+        rows=tuple((heads[id(cost.result)], *_cost(cost)) for cost in costs),
     )
 
 
@@ -129,17 +136,9 @@ def _condition(row: Row, name: str) -> Cell:
 
 
 def _cost(cost: Cost) -> tuple[Cell, ...]:
-    artifact, spec = cost.result.artifact, cost.result.spec
-    name = f"{spec.architecture} {artifact.precision}"
-    head = Cell(text=name, small=(artifact.target,), value=f"{name}, {artifact.target}")
     if cost.verdict is None:
-        return (
-            head,
-            words(told(cost.condition)),
-            *((missing("not compared"),) * 4),
-            words("not compared", cost.reason),
-        )
-    return (head, words(told(cost.condition)), *_difference(cost.verdict))
+        return (words(told(cost.condition)), *((missing("not compared"),) * 4), words("not compared", cost.reason))
+    return (words(told(cost.condition)), *_difference(cost.verdict))
 
 
 def _difference(verdict: Verdict) -> tuple[Cell, ...]:

@@ -8,6 +8,7 @@ from edge_aver.benchmarks.stats import Interval
 from edge_aver.benchmarks.summary import Summary
 
 __all__ = [
+    "ARTIFACT",
     "Cell",
     "Column",
     "Row",
@@ -30,6 +31,10 @@ class Column:
     unit: str = ""
     words: bool = False
     ends: bool = False
+
+
+ARTIFACT = Column(title="Artifact", words=True)
+"""What most tables begin with."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,15 +8,10 @@ from edge_aver.benchmarks.costs import costs_of
 from edge_aver.benchmarks.published import Pooled, Published, load_published, pool_folds
 from edge_aver.benchmarks.report_accuracy import accuracy_table, condition_table, cost_table, emotion_table
 from edge_aver.benchmarks.report_cells import Row, Table, name_rows
-from edge_aver.benchmarks.report_costs import (
-    end_to_end_table,
-    front_end_tables,
-    glance_table,
-    latency_table,
-    memory_table,
-    parity_table,
-)
+from edge_aver.benchmarks.report_costs import end_to_end_table, glance_table, latency_table, memory_table
 from edge_aver.benchmarks.report_extras import energy_table, folds_table, overhead_table, throughput_table
+from edge_aver.benchmarks.report_front_end import front_end_tables
+from edge_aver.benchmarks.report_parity import parity_table
 from edge_aver.benchmarks.report_published import published_table
 from edge_aver.benchmarks.report_verdict import Headline, headlines, refused_table, remarks
 from edge_aver.benchmarks.results import Result
@@ -84,7 +79,7 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
         emotion_table(rows),
         _unless_empty(folds_table(rows)),
         condition_table(rows, names) if set(names) - {BOTH} else None,
-        cost_table(costs) if costs else None,
+        cost_table(costs, rows) if costs else None,
         published_table(published, pooled),
         latency_table(rows),
         _unless_empty(throughput_table(rows)),

@@ -1,12 +1,12 @@
-"""Tables of a report on what artifacts cost: time, memory, and what the export did to the logits."""
+"""Tables of a report on what artifacts cost: time and memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import Any
 
-from edge_aver.benchmarks.formats import megabytes, millions, milliseconds, percent
+from edge_aver.benchmarks.formats import megabytes, millions, milliseconds
 from edge_aver.benchmarks.memory import Budget
 from edge_aver.benchmarks.report_cells import (
+    ARTIFACT,
     Cell,
     Column,
     Row,
@@ -19,15 +19,13 @@ from edge_aver.benchmarks.report_cells import (
 )
 from edge_aver.benchmarks.stats import minimum_queries, percentiles
 
-__all__ = ["end_to_end_table", "front_end_tables", "glance_table", "latency_table", "memory_table", "parity_table"]
-
-_ARTIFACT = Column(title="Artifact", words=True)
+__all__ = ["end_to_end_table", "glance_table", "latency_table", "memory_table"]
 
 
 def glance_table(rows: Sequence[Row]) -> Table:
     """The figures that people look for first."""
     columns = (
-        _ARTIFACT,
+        ARTIFACT,
         Column(title="Status", words=True),
         Column(title="Accuracy", unit="%, 95 % interval", ends=True),
         Column(title="Network p50", unit="ms"),
@@ -50,7 +48,7 @@ def latency_table(rows: Sequence[Row]) -> Table:
     """Times of the network alone."""
     on_device = any(run.compute_s for row in rows for run in row.summary.result.network)
     columns = (
-        _ARTIFACT,
+        ARTIFACT,
         Column(title="Queries"),
         Column(title="Processes"),
         Column(title="p50", unit="ms, 95 %", ends=True),
@@ -76,7 +74,7 @@ def end_to_end_table(rows: Sequence[Row]) -> Table:
     """Times from a file's bytes to a label, and of each stage."""
     stages = tuple(dict.fromkeys(stage for row in rows for stage in row.summary.stages_s))
     columns = (
-        _ARTIFACT,
+        ARTIFACT,
         Column(title="Clips"),
         Column(title="p50", unit="ms"),
         Column(title="p90", unit="ms"),
@@ -95,7 +93,7 @@ def memory_table(rows: Sequence[Row]) -> Table:
     """Parameters, files, what a process holds by part, and whether the device allows it."""
     on_gpu = any(row.summary.on_gpu for row in rows)
     columns = (
-        _ARTIFACT,
+        ARTIFACT,
         Column(title="Deployed", unit="M parameters"),
         Column(title="Paper's count", unit="M parameters"),
         Column(title="File", unit="MB"),
@@ -116,76 +114,6 @@ def memory_table(rows: Sequence[Row]) -> Table:
         columns=columns,
         rows=tuple(_memory(row, on_gpu) for row in rows),
     )
-
-
-def parity_table(rows: Sequence[Row]) -> Table:
-    """How far each step of the export moved the logits."""
-    columns = (
-        _ARTIFACT,
-        Column(title="Step", words=True),
-        Column(title="Clips"),
-        Column(title="Largest difference"),
-        Column(title="Cosine"),
-        Column(title="SQNR", unit="dB"),
-        Column(title="Top-1 agreement", unit="%"),
-        Column(title="Limits", words=True),
-        Column(title="Passed", words=True),
-    )
-    return Table(
-        name="parity",
-        title="Parity",
-        caption="As recorded when each artifact was made.",
-        columns=columns,
-        rows=tuple(line for row in rows for line in _parity(row)),
-    )
-
-
-def front_end_tables(row: Row) -> tuple[Table, ...]:
-    """What one front end reaches of what it has to, and where its time goes."""
-    part = row.summary.front_end
-    assert part is not None
-    where = f"{row.name}, {row.where}"
-    checks = Table(
-        name="front-end",
-        title=f"Front end of {where}",
-        caption="What the front end reaches, and what it has to.",
-        columns=(
-            Column(title="Figure", words=True),
-            Column(title="Measured", words=True),
-            Column(title="Limit", words=True),
-            Column(title="Verdict", words=True),
-        ),
-        rows=tuple(
-            (
-                words(check.what, check.detail),
-                words(check.value),
-                words(check.limit),
-                words(check.verdict, mood={True: "good", False: "bad", None: ""}[check.passed]),
-            )
-            for check in part.checks
-        ),
-    )
-    stages = tuple(dict.fromkeys(stage for stack in part.stacks for stage in stack.stages_s))
-    times = Table(
-        name="front-end-stages",
-        title=f"Stages of {where}",
-        caption="Mean time in ms of each stage, from file bytes to label.",
-        columns=(
-            Column(title="Stack", words=True),
-            Column(title="Queries"),
-            *(Column(title=stage, unit="ms") for stage in (*stages, "total")),
-        ),
-        rows=tuple(
-            (
-                words(stack.name),
-                figure(stack.queries, str),
-                *(figure(stack.stages_s.get(stage), milliseconds, scale=1e3) for stage in stages),
-                figure(stack.total_s, milliseconds, scale=1e3),
-            )
-            for stack in part.stacks
-        ),
-    )
-    return (checks, times) if times.rows else (checks,)
 
 
 def _glance(row: Row) -> tuple[Cell, ...]:
@@ -252,45 +180,6 @@ def _budget(budget: Budget | None) -> Cell:
     verdict = "fits" if budget.fits else "does not fit"
     cell = figure(budget.limit_bytes, lambda value: megabytes(int(value)), verdict, scale=1e-6)
     return Cell(**{**vars(cell), "mood": "good" if budget.fits else "bad"})
-
-
-def _parity(row: Row) -> list[tuple[Cell, ...]]:
-    if not row.summary.result.parity:
-        return [(row.cell, words("not recorded"), *((missing("–"),) * 7))]
-    return [(row.cell, *_step(step)) for step in row.summary.result.parity]
-
-
-def _step(step: Mapping[str, Any]) -> tuple[Cell, ...]:
-    passed, block = bool(step.get("passed")), step.get("first_diverging_block")
-    agreement = _number(step.get("top1_agreement"))
-    return (
-        words(str(step.get("step", "unnamed"))),
-        *(_recorded(_number(step.get(name))) for name in ("clips", "max_abs_diff", "cosine", "sqnr_db")),
-        figure(agreement, percent, scale=100) if agreement is not None else missing("–"),
-        words(_limits(step.get("limits"))),
-        words("yes" if passed else "no", f"first at {block}" if block else "", mood="good" if passed else "bad"),
-    )
-
-
-def _recorded(value: float | None) -> Cell:
-    return missing("–") if value is None else figure(value, lambda number: f"{number:.4g}")
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _limits(limits: object) -> str:
-    """Limits as the ladder records them: `max_...` and `min_...` by the name of what they bound."""
-    if not isinstance(limits, Mapping) or not limits:
-        return "none"
-    return ", ".join(f"{_bound(str(name))} {value}" for name, value in limits.items())
-
-
-def _bound(name: str) -> str:
-    kind, _, what = name.partition("_")
-    known = {"abs_diff": "difference", "sqnr_db": "SQNR", "top1_agreement": "agreement"}
-    return f"{known.get(what, what)} {'≤' if kind == 'max' else '≥'}" if kind in ("max", "min") else name
 
 
 def _ms(value_s: float | None) -> Cell:

@@ -6,11 +6,9 @@ from edge_aver.benchmarks.formats import percent
 from edge_aver.benchmarks.overheads import Overhead
 from edge_aver.benchmarks.pooling import Pooled, pools
 from edge_aver.benchmarks.report_accuracy import MOODS
-from edge_aver.benchmarks.report_cells import Cell, Column, Row, Table, figure, missing, rate, words
+from edge_aver.benchmarks.report_cells import ARTIFACT, Cell, Column, Row, Table, figure, missing, rate, words
 
 __all__ = ["energy_table", "folds_table", "overhead_table", "throughput_table"]
-
-_ARTIFACT = Column(title="Artifact", words=True)
 
 
 def throughput_table(rows: Sequence[Row]) -> Table:
@@ -19,7 +17,7 @@ def throughput_table(rows: Sequence[Row]) -> Table:
         name="throughput",
         title="Offline throughput",
         caption="All clips at hand: each process asks for batches, from one thread or several.",
-        columns=(_ARTIFACT, Column(title="Batch"), Column(title="Callers"), Column(title="Throughput", unit="clips/s")),
+        columns=(ARTIFACT, Column(title="Batch"), Column(title="Callers"), Column(title="Throughput", unit="clips/s")),
         rows=tuple(cells for row in rows for cells in _throughput(row)),
     )
 
@@ -31,7 +29,7 @@ def overhead_table(rows: Sequence[Row]) -> Table:
         title="Overhead",
         caption="Network latency of edge-aver over that of others on the same file in the same run, 95 % interval.",
         columns=(
-            _ARTIFACT,
+            ARTIFACT,
             Column(title="Beside", words=True),
             Column(title="Ratio", ends=True),
             Column(title="Limit"),
@@ -48,7 +46,7 @@ def energy_table(rows: Sequence[Row]) -> Table:
         title="Energy",
         caption="Of one clip, idle power included: mean over processes with its 95 % interval (Student's t).",
         columns=(
-            _ARTIFACT,
+            ARTIFACT,
             Column(title="Part", words=True),
             Column(title="Energy", unit="J a clip", ends=True),
             Column(title="Processes"),

@@ -63,12 +63,19 @@ def latency_figures(rows: Sequence[Row]) -> list[Figure]:
 
 
 def trade_figures(rows: Sequence[Row]) -> list[Figure]:
-    """Accuracy against p90, memory and file size, three plots a corpus."""
+    """Accuracy against p90, memory and file size: three plots a corpus, and a place where there are more than two.
+
+    Two fillings tell two places apart, target and machine; no more than that could be told apart on paper.
+    """
     figures: list[Figure] = []
+    place = _places(rows)
     for corpus, members in _by_corpus(rows):
-        for axis in _AXES:
-            if costly := [row for row in members if axis.of(row) is not None]:
-                figures.append(_trade(costly, corpus, axis, f"trade-{len(figures)}"))
+        known = sorted({place(row) for row in members})
+        for places in [known] if len(known) <= 2 else [[name] for name in known]:
+            about = f"corpus {corpus}" if len(known) <= 2 else f"corpus {corpus}, {places[0]}"
+            for axis in _AXES:
+                if costly := [row for row in members if place(row) in places and axis.of(row) is not None]:
+                    figures.append(_trade(costly, about, axis, f"trade-{len(figures)}", place))
     return figures
 
 
@@ -115,6 +122,17 @@ def _milliseconds(ends: Interval | None) -> Interval | None:
     return None if ends is None else Interval(low=1e3 * ends.low, high=1e3 * ends.high)
 
 
+def _places(rows: Sequence[Row]) -> Callable[[Row], str]:
+    """Names a row's target, and its machine where the rows' machines differ."""
+    several = len({row.summary.result.machine.device for row in rows}) > 1
+
+    def place(row: Row) -> str:
+        result = row.summary.result
+        return f"{result.artifact.target}, {result.machine.device}" if several else result.artifact.target
+
+    return place
+
+
 def _by_corpus(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     def corpus(row: Row) -> str:
         return row.summary.result.spec.corpus
@@ -144,21 +162,20 @@ def _series(row: Row) -> Series:
     )
 
 
-def _trade(rows: Sequence[Row], corpus: str, axis: _Axis, name: str) -> Figure:
-    targets = sorted({row.where for row in rows})
-    # Two fillings tell two places apart; more than two need the marks' own names.
-    two = len(targets) == 2
-    points = [_point(row, axis, hollow=two and row.where == targets[1]) for row in rows]
+def _trade(rows: Sequence[Row], about: str, axis: _Axis, name: str, place: Callable[[Row], str]) -> Figure:
+    places = sorted({place(row) for row in rows})
+    two = len(places) == 2
+    points = [_point(row, axis, hollow=two and place(row) == places[1]) for row in rows]
     best = [Point(**{**vars(point), "best": not _beaten(point, points)}) for point in points]
     svg = plots.trade_off(
         best,
         name=name,
         note=rows[0].summary.result.spec.note,
         label=axis.label,
-        filled=targets[0] if two else "",
-        hollow=targets[1] if two else "",
+        filled=places[0] if two else "",
+        hollow=places[1] if two else "",
     )
-    return _figure(name, f"{axis.caption}, corpus {corpus}.", svg)
+    return _figure(name, f"{axis.caption}, {about}.", svg)
 
 
 def _point(row: Row, axis: _Axis, *, hollow: bool) -> Point:

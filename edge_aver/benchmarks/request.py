@@ -45,6 +45,7 @@ class Request:
         media: files that the front end's cases measure on.
         checkpoint: path of the network as PyTorch has it; None where it is not at hand or not needed.
         condition: under which accuracy is measured (`conditions`).
+        part, parts: which of how many shares of the clips a process brings end to end.
         batch, callers: clips of one query and threads that ask, for throughput.
     """
 
@@ -60,6 +61,8 @@ class Request:
     media: tuple[MediaClip, ...] = ()
     checkpoint: str | None = None
     condition: str = BOTH
+    part: int = 0
+    parts: int = 1
     batch: int = 1
     callers: int = 1
 

@@ -4,18 +4,19 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median, stdev
 
-from edge_aver.benchmarks.decision import FAIL, INCONCLUSIVE, decide
+from edge_aver.benchmarks.decision import INCONCLUSIVE, decide
 from edge_aver.benchmarks.front_end_results import EndToEndQuery
 from edge_aver.benchmarks.machine import TIMING_FIELDS
-from edge_aver.benchmarks.paired_stats import LEVEL
+from edge_aver.benchmarks.paired_stats import LEVEL, student_t
 from edge_aver.benchmarks.results import Result, read_result
 from edge_aver.benchmarks.speed import speedup_of_runs
 from edge_aver.benchmarks.stats import Interval, bootstrap_mean
 from edge_aver.benchmarks.summary import provenance_notes
 from edge_aver.benchmarks.validity import invalid_reasons
-from edge_aver.errors import ComparisonError, UndecidedError, VerdictError
+from edge_aver.benchmarks.verdict import stop_unless_passed
+from edge_aver.errors import ComparisonError
 
 __all__ = ["DEFAULT_TOLERANCE", "Ratio", "SpeedVerdict", "check_speed_gate", "compare_speed", "judge_speed"]
 
@@ -29,16 +30,20 @@ pages and other work happen to lie. It widens the interval of results that were 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """Time of B over time of A, with its 95 % interval and what it was drawn `over`; above 1 B is the slower one."""
+    """Time of B over time of A, with its 95 % interval and what it was drawn `over`; above 1 B is the slower one.
+
+    `single`: it comes from one process of either, which says nothing of another: nothing of it is significant.
+    """
 
     value: float
     interval: Interval
     over: str
+    single: bool = False
 
     @property
     def significant(self) -> bool:
         """Whether the interval leaves out 1."""
-        return not self.interval.low <= 1 <= self.interval.high
+        return not (self.single or self.interval.low <= 1 <= self.interval.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,7 @@ class SpeedVerdict:
         a, b: what was compared.
         network: ratio of the median network latencies.
         end_to_end: ratio from file bytes to label, over the clips that both have; None where there are fewer than two.
-            It comes from one process of either and is told, not judged.
+            Processes are its unit too, each compared with the one that had the same clips; it is told, not judged.
         level: of the intervals, two-sided.
         margin: percent that B may take longer.
         interleaved: whether both were measured by turns in one run.
@@ -105,13 +110,13 @@ def judge_speed(a: Result, b: Result, *, margin: float) -> SpeedVerdict:
         raise ComparisonError("A and B do not both hold network latencies; benchmark both with one suite")
     interleaved = a.started_utc == b.started_utc
     ends = turned.interval if interleaved else _widened(turned.value, turned.interval)
-    network = Ratio(value=turned.value, interval=ends, over=turned.over)
     single = min(len(a.network), len(b.network)) < 2
+    network = Ratio(value=turned.value, interval=ends, over=turned.over, single=single)
     return SpeedVerdict(
         a=_name(a),
         b=_name(b),
         network=network,
-        end_to_end=_end_to_end(a.end_to_end, b.end_to_end),
+        end_to_end=_end_to_end(a.end_to_end, b.end_to_end, interleaved=interleaved),
         level=LEVEL,
         margin=margin,
         interleaved=interleaved,
@@ -129,17 +134,15 @@ def check_speed_gate(verdict: SpeedVerdict) -> None:
         VerdictError: FAIL.
         UndecidedError: INCONCLUSIVE, or a result behind it is INVALID.
     """
-    if verdict.invalid:
-        raise UndecidedError(f"the speed gate cannot decide on an INVALID result: {verdict.invalid[0]}")
     ends = verdict.network.interval
     told = f"B takes {verdict.network.value:.3f} times as long as A (95 % {ends.low:.3f} to {ends.high:.3f})"
-    if verdict.verdict == FAIL:
-        raise VerdictError(f"the speed gate failed: {told}, beyond the tolerance of {verdict.margin:g} %")
-    if verdict.verdict == INCONCLUSIVE:
-        raise UndecidedError(
-            f"the speed gate cannot decide at a tolerance of {verdict.margin:g} %: {told}; measure more processes, by"
-            " turns in one run"
-        )
+    stop_unless_passed(
+        "speed",
+        verdict.verdict,
+        verdict.invalid,
+        failed=f"{told}, beyond the tolerance of {verdict.margin:g} %",
+        undecided=f"at a tolerance of {verdict.margin:g} %: {told}; measure more processes, by turns in one run",
+    )
 
 
 def _widened(value: float, ends: Interval) -> Interval:
@@ -148,22 +151,36 @@ def _widened(value: float, ends: Interval) -> Interval:
     return Interval(low=value * math.exp(-low), high=value * math.exp(high))
 
 
-def _end_to_end(first: Sequence[EndToEndQuery], second: Sequence[EndToEndQuery]) -> Ratio | None:
+def _end_to_end(first: Sequence[EndToEndQuery], second: Sequence[EndToEndQuery], *, interleaved: bool) -> Ratio | None:
     ours, theirs = _by_clip(first), _by_clip(second)
-    ratios = [theirs[clip] / seconds for clip, seconds in ours.items() if clip in theirs]
-    if len(ratios) < 2:
+    ratios: dict[int, list[float]] = {}
+    for (process, clip), seconds in ours.items():
+        if (process, clip) in theirs:
+            ratios.setdefault(process, []).append(theirs[process, clip] / seconds)
+    count = sum(map(len, ratios.values()))
+    if count < 2:
         return None
-    estimate = bootstrap_mean(ratios)
+    if len(ratios) < 2:
+        estimate = bootstrap_mean(next(iter(ratios.values())))
+        over = f"{count} clips, one process of either"
+        return Ratio(value=estimate.value, interval=estimate.interval, over=over, single=True)
+    logs = [fmean(map(math.log, values)) for values in ratios.values()]
+    reach = student_t(0.5 + LEVEL / 2, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
+    low, value, high = (math.exp(fmean(logs) + offset) for offset in (-reach, 0.0, reach))
+    ends = Interval(low=low, high=high)
     return Ratio(
-        value=estimate.value, interval=estimate.interval, over=f"{estimate.count} clips, one process of either"
+        value=value,
+        interval=ends if interleaved else _widened(value, ends),
+        over=f"{count} clips, {len(logs)} processes of either",
     )
 
 
-def _by_clip(queries: Iterable[EndToEndQuery]) -> Mapping[str, float]:
-    clips: dict[str, list[float]] = {}
+def _by_clip(queries: Iterable[EndToEndQuery]) -> Mapping[tuple[int, str], float]:
+    """Seconds of each clip in each process."""
+    clips: dict[tuple[int, str], list[float]] = {}
     for query in queries:
-        clips.setdefault(query.id, []).append(query.total_s)
-    return {clip: median(times) for clip, times in clips.items()}
+        clips.setdefault((query.process, query.id), []).append(query.total_s)
+    return {key: median(times) for key, times in clips.items()}
 
 
 def _check_comparable(a: Result, b: Result) -> None:

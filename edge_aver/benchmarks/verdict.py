@@ -32,6 +32,7 @@ __all__ = [
     "check_gate",
     "compare",
     "judge",
+    "stop_unless_passed",
 ]
 
 DEFAULT_MARGIN = 1.0
@@ -179,16 +180,36 @@ def check_gate(verdict: Verdict) -> None:
         VerdictError: FAIL.
         UndecidedError: INCONCLUSIVE, or a result behind it is INVALID.
     """
-    if verdict.invalid:
-        raise UndecidedError(f"the accuracy gate cannot decide on an INVALID result: {verdict.invalid[0]}")
     told = f"B - A is {100 * verdict.difference:+.2f} points on {verdict.clips} clips"
-    if verdict.verdict == FAIL:
-        raise VerdictError(f"the accuracy gate failed: {told}, a loss beyond the margin of {verdict.margin:g}")
-    if verdict.verdict == INCONCLUSIVE:
-        raise UndecidedError(
-            f"the accuracy gate cannot decide at a margin of {verdict.margin:g}: {told};"
-            f" about {verdict.clips_needed:,} clips would"
-        )
+    stop_unless_passed(
+        "accuracy",
+        verdict.verdict,
+        verdict.invalid,
+        failed=f"{told}, a loss beyond the margin of {verdict.margin:g}",
+        undecided=f"at a margin of {verdict.margin:g}: {told}; about {verdict.clips_needed or 0:,} clips would",
+    )
+
+
+def stop_unless_passed(gate: str, verdict: str, invalid: Sequence[str], *, failed: str, undecided: str) -> None:
+    """Let a PASS on VALID results through.
+
+    Args:
+        gate: what it judges, for the message.
+        verdict: PASS, FAIL or INCONCLUSIVE.
+        invalid: why results behind it are INVALID.
+        failed: what a FAIL is told with.
+        undecided: likewise of INCONCLUSIVE.
+
+    Raises:
+        VerdictError: FAIL.
+        UndecidedError: INCONCLUSIVE, or a result behind it is INVALID.
+    """
+    if invalid:
+        raise UndecidedError(f"the {gate} gate cannot decide on an INVALID result: {invalid[0]}")
+    if verdict == FAIL:
+        raise VerdictError(f"the {gate} gate failed: {failed}")
+    if verdict == INCONCLUSIVE:
+        raise UndecidedError(f"the {gate} gate cannot decide {undecided}")
 
 
 def _decide(over_actors: Interval | None, over_clips: Interval, margin: float) -> str:

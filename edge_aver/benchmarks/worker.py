@@ -213,15 +213,17 @@ def _end_to_end(request: Request) -> EndToEndAnswer:
         return EndToEndAnswer(not_measured=reason)
     with runtime.load(request.artifact, threads=request.threads) as model:
         model.predict(chosen[0].source, start_s=chosen[0].start_s, end_s=chosen[0].end_s)
-        asked = itertools.islice(itertools.cycle(chosen), request.queries)
-        return EndToEndAnswer(queries=tuple(_bring_to_label(model, record) for record in asked))
+        asked = itertools.islice(itertools.cycle(chosen), request.part, request.queries, request.parts)
+        return EndToEndAnswer(queries=tuple(_bring_to_label(model, record, request.part) for record in asked))
 
 
-def _bring_to_label(model: runtime.Model, record: ClipRecord) -> EndToEndQuery:
+def _bring_to_label(model: runtime.Model, record: ClipRecord, process: int) -> EndToEndQuery:
     started = time.perf_counter()
     answer = model.predict(record.source.read_bytes(), start_s=record.start_s, end_s=record.end_s)
     total_s = time.perf_counter() - started
-    return EndToEndQuery(id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s))
+    return EndToEndQuery(
+        id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s), process=process
+    )
 
 
 def _artifact(request: Request) -> Artifact:

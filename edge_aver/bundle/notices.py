@@ -1,4 +1,4 @@
-"""What a bundle tells a lawyer: the licences of what is in it, where it came from, and what made it."""
+"""What a bundle tells people: the licences of what is in it, where it came from, what made it, and how to run it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from edge_aver.spec import ModelSpec
 __all__ = ["corpus_licence", "notice_members"]
 
 _TEXTS = Path(__file__).parent / "licences"
+_CONTRACT = Path(__file__).parent / "CONTRACT.md"
 
 _RAVDESS = "RAVDESS (Livingstone and Russo, 2018, doi:10.5281/zenodo.1188976), CC BY-NC-SA 4.0: non-commercial use"
 _CORPORA: Mapping[str, str] = {
@@ -31,7 +32,7 @@ def corpus_licence(corpus: str) -> str:
 
 
 def notice_members(spec: ModelSpec, detector: Detector, tools: Mapping[str, str]) -> dict[str, bytes]:
-    """The members of a bundle that hold licence texts and provenance.
+    """The members of a bundle that hold licence texts, provenance and the contract.
 
     Args:
         spec: of the network.
@@ -57,4 +58,4 @@ def notice_members(spec: ModelSpec, detector: Detector, tools: Mapping[str, str]
         },
     }
     texts = {f"licences/{path.name}": path.read_bytes() for path in sorted(_TEXTS.glob("*.txt"))}
-    return {**texts, "provenance.json": json_text(provenance).encode()}
+    return {**texts, _CONTRACT.name: _CONTRACT.read_bytes(), "provenance.json": json_text(provenance).encode()}

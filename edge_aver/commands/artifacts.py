@@ -1,4 +1,4 @@
-"""From a trained network to what runs on a device: `export`, `build`, `bundle`, `verify` and `run`."""
+"""From a trained network to what runs on a device: `export`, `build`, `bundle` and `verify`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,14 +11,11 @@ from edge_aver.commands.options import (
     PRECISION,
     PRECISIONS,
     WORKSPACE,
-    ArchFilter,
     ArchOption,
     CorpusOption,
     FoldOption,
     JsonOption,
     KeyOption,
-    PrecisionOption,
-    TargetOption,
     TargetsOption,
     ThreadsOption,
     WorkspaceOption,
@@ -27,7 +24,7 @@ from edge_aver.commands.options import (
 from edge_aver.doctor import require
 from edge_aver.workspace import Workspace
 
-__all__ = ["build", "bundle", "export", "run", "verify"]
+__all__ = ["build", "bundle", "export", "verify"]
 
 
 def export(
@@ -149,42 +146,3 @@ def verify(
     screens.show_verification(
         verify_artifact(artifact, folds=folds, prepared=Workspace(root=workspace).prepared), json_path
     )
-
-
-def run(
-    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A media file with a face and a voice.")],
-    target: TargetOption = None,
-    precision: PrecisionOption = None,
-    arch: ArchFilter = None,
-    artifact: Annotated[Path | None, typer.Option("--artifact", help="Instead of the workspace's newest.")] = None,
-    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="X.aver", help="Instead of an artifact.")] = None,
-    key: KeyOption = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load --artifact though no sidecar vouches for it; an engine is code.")
-    ] = False,
-    start: Annotated[float, typer.Option("--start", min=0.0, help="Seconds into the clip.")] = 0.0,
-    threads: ThreadsOption = None,
-    workspace: WorkspaceOption = WORKSPACE,
-    json_path: JsonOption = None,
-) -> None:
-    """Recognise one clip: label, probabilities and the time of each stage."""
-    if artifact and (target or precision or arch or bundle):
-        raise typer.BadParameter("--artifact says which one: leave out --target, --precision, --arch and --bundle")
-    if trust and not artifact:
-        raise typer.BadParameter("--trust is for a file of yours: say which with --artifact")
-    if (bundle and arch) or (key and not bundle):
-        raise typer.BadParameter("--key goes with --bundle, and --arch does not")
-    if bundle and bundle.suffix != ".aver":
-        raise typer.BadParameter(f"--bundle {bundle}: a bundle's name ends in .aver")
-    from edge_aver.runtime import load, newest
-    from edge_aver.runtime.memory import share_one_heap
-
-    share_one_heap()
-    if bundle:
-        model = load(bundle, target=target, precision=precision, threads=threads, key=key)
-    else:
-        place = Workspace(root=workspace)
-        path = artifact or newest(place.artifacts, architecture=arch, precision=precision, target=target)
-        model = load(path, threads=threads, trust=trust)
-    with model:
-        screens.show_prediction(model.artifact, clip, model.predict(clip, start_s=start), json_path)

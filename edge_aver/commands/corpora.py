@@ -1,4 +1,4 @@
-"""What comes before a trained network: `demo`, `prepare` and `train`."""
+"""What comes before a trained network: `prepare` and `train`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,6 @@ import typer
 from edge_aver import screens
 from edge_aver.commands.options import (
     CORPUS,
-    CPU_TARGETS,
     WORKSPACE,
     ArchOption,
     JsonOption,
@@ -24,15 +23,7 @@ from edge_aver.workspace import Workspace
 if TYPE_CHECKING:
     from edge_aver.corpora.own import OwnCorpus
 
-__all__ = ["demo", "prepare", "train"]
-
-
-def demo(workspace: WorkspaceOption = WORKSPACE, workers: WorkersOption = None) -> None:
-    """Run the whole line on synthetic actors: corpus, training, INT8 export, benchmark, report."""
-    require("prepare", "export", "report")
-    from edge_aver.demo import run_demo
-
-    screens.show_demo(run_demo(Workspace(root=workspace), targets=CPU_TARGETS, workers=workers))
+__all__ = ["prepare", "train"]
 
 
 def prepare(

@@ -25,9 +25,9 @@ from edge_aver.bundle.kit import (
 )
 from edge_aver.corpora.golden import golden_clips
 from edge_aver.errors import ExportError
-from edge_aver.export.split import FEATURES, split_onnx
+from edge_aver.export.split import split_onnx
 from edge_aver.quantize import Recipe
-from edge_aver.spec import ModelSpec
+from edge_aver.spec import FEATURES, ModelSpec
 from edge_aver.targets import DeviceProfile, runtime_module
 
 __all__ = ["GOLDEN_CLIPS", "KitPlan", "make_kit"]

@@ -13,10 +13,10 @@ from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import PreparedClip, PreparedStore
 from edge_aver.errors import ArtifactError, CorpusError
 from edge_aver.export.parity import ParityStep, check_step, first_diverging_block, measure_step
-from edge_aver.export.split import FEATURES, PARTS
 from edge_aver.export.trace import read_blocks
 from edge_aver.models.network import AverNetwork, block_paths
 from edge_aver.quantize import ParityLimits
+from edge_aver.spec import FEATURES, PARTS
 from edge_aver.targets import Runner, RuntimeModule, runtime_module
 
 __all__ = ["Ladder", "parity_clips"]

@@ -6,13 +6,9 @@ import onnx
 from onnx.utils import Extractor
 
 from edge_aver.errors import ExportError
+from edge_aver.spec import FEATURES, PARTS
 
-__all__ = ["FEATURES", "PARTS", "split_onnx"]
-
-PARTS = ("frame_encoder", "fusion")
-
-FEATURES = "features"
-"""Name of the tensor that leaves the one, (M, 128), and enters the other, (N, 15, 128), M = 15 N."""
+__all__ = ["split_onnx"]
 
 _FRAMES = "15*batch"
 _GATHERS, _JOINS = "network/Reshape_0", "network/Reshape_1"

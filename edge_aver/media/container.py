@@ -22,6 +22,7 @@ from edge_aver.errors import ClipError
 __all__ = [
     "PacketReader",
     "audio_track",
+    "check_self_contained",
     "decoded_audio",
     "decoded_video",
     "describe_source",
@@ -42,6 +43,13 @@ S = TypeVar("S", VideoStream, AudioStream)
 
 _WITHOUT_INDEX = {"mpeg", "mpegts"}
 """Formats in which FFmpeg finds a time, but no key frame before it."""
+
+_SELF_CONTAINED = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2"),
+    *("matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "flv", "asf", "ogg"),
+    *("wav", "mp3", "aac", "flac"),
+)
+"""Names of FFmpeg's demuxers; the last row, so that a recording without pictures is told what it lacks."""
 
 _PREROLL_S = 0.1
 """Audio decoders need a packet or two before what they give is sound."""
@@ -66,6 +74,21 @@ def open_clip(source: Path | bytes) -> Iterator[InputContainer]:
         raise ClipError(f"{describe_source(source)}: {_why_unopened(source, error)}") from error
     with container:
         yield container
+
+
+def check_self_contained(source: Path) -> None:
+    """Refuse a file of no well-known format before its content is followed anywhere.
+
+    A playlist makes FFmpeg open other files of this machine: what strangers send is first held to formats that carry
+    their own pictures and sound. FFmpeg tells formats by content, so that a second opening takes the same one.
+
+    Raises:
+        ClipError: of another format; missing, unreadable, empty, or no video.
+    """
+    try:
+        av.open(f"file:{source}", mode="r", options={"format_whitelist": ",".join(_SELF_CONTAINED)}).close()
+    except av.error.FFmpegError as error:
+        raise ClipError(f"{describe_source(source)}: {_why_unopened(source, error)}") from error
 
 
 def video_track(container: InputContainer, source: Path | bytes) -> VideoStream:

@@ -11,7 +11,7 @@ from edge_aver.media.boxes import clipped, refined, squared, suppressed
 from edge_aver.media.picture import Picture
 from edge_aver.media.pyramid import STRIDE_PX, Stage, search_stages
 
-__all__ = ["Mtcnn", "MtcnnNetworks"]
+__all__ = ["Mtcnn", "MtcnnNetworks", "Sighting"]
 
 _THRESHOLDS = (0.6, 0.7, 0.7)
 """Probabilities a candidate must reach in P-Net, R-Net and O-Net: facenet-pytorch's defaults."""
@@ -85,6 +85,21 @@ class _Candidates:
         return replace(self, boxes=refined(self.boxes, offsets))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sighting:
+    """Where a picture showed its face, to look there in the next one.
+
+    Attributes:
+        box: (4,) float32 of left, top, right, bottom, in pixels of the picture.
+        place: (4,), what was looked at to find it.
+        stage: that found it.
+    """
+
+    box: Array
+    place: Array
+    stage: Stage
+
+
 class _Found:
     """The most probable face so far of each of `count` pictures: its box, and the stage that found it."""
 
@@ -136,6 +151,27 @@ class Mtcnn:
             for i, box in zip(indices, found.boxes, strict=True):
                 boxes[i] = box
         return boxes
+
+    def look(self, picture: Picture, before: Sighting | None = None) -> Sighting | None:
+        """Find the most probable face of one picture of many that come one by one.
+
+        Args:
+            picture: of any size.
+            before: where an earlier one showed its face. That place is looked at first, and if O-Net sees a face there
+                for certain in this very picture, nothing else is; None searches the whole picture.
+
+        Returns:
+            The face, or None where none is seen; never a box of another picture.
+        """
+        found, only = _Found(1), np.zeros(1, dtype=np.intp)
+        if before is not None and before.stage.size == (picture.height, picture.width):
+            images = _images([picture], only, before.stage)
+            found.offer(self._looked_at(before.stage, images, before.place[None]), only, before.stage)
+            if found.boxes[0] is not None:
+                found.places[0] += np.tile((_centre(found.boxes[0]) - _centre(before.box)), 2)
+        self._search_whole([picture], only, search_stages(picture.height, picture.width), found)
+        box, stage = found.boxes[0], found.stages[0]
+        return None if box is None or stage is None else Sighting(box=box, place=found.places[0], stage=stage)
 
     def _search(self, pictures: Sequence[Picture], stages: Sequence[Stage]) -> _Found:
         """Search pictures of one size."""
@@ -227,6 +263,11 @@ def _best(kept: npt.NDArray[np.intp], owners: npt.NDArray[np.int64]) -> npt.NDAr
     """The first few of every owner, of indices that lie owner by owner."""
     starts = np.searchsorted(owners[kept], owners[kept])
     return kept[np.arange(len(kept)) - starts < _BEST]
+
+
+def _centre(box: Array) -> Array:
+    centre: Array = (box[:2] + box[2:]) / np.float32(2)
+    return centre
 
 
 def _groups(indices: npt.NDArray[np.intp], stage: Stage) -> Iterator[npt.NDArray[np.intp]]:

@@ -1,9 +1,9 @@
 """Speech described one slot of a stream at a time, and put together into the audio input of any window of slots.
 
-A slot is what one frame of a window stands for: 0.24 s, with the frame's time in its middle. Windows that start at slots
-share them, so each is described once. The numbers are those of `speech_steps` over the window: of a step they depend on
-samples around it alone, but for the first and last step, which see silence outside of the window, and for the strongest
-band of the window, below which the others are cut; both are kept apart here.
+A slot is what one frame of a window stands for: 0.24 s, with the frame's time in its middle. Windows that start at
+slots share them, so each is described once. The numbers are those of `speech_steps` over the window: of a step they
+depend on samples around it alone, but for the first and last step, which see silence outside of the window, and for the
+strongest band of the window, below which the others are cut; both are kept apart here.
 """
 
 from collections.abc import Sequence

@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Moment", "lay_out", "nearest"]
+__all__ = ["JITTER_S", "Moment", "lay_out", "nearest"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_JITTER_S = 0.02
+JITTER_S = 0.02
 """Time stamps rounded to milliseconds are not gaps: a piece this close to the last one's end follows it."""
 
 
@@ -72,7 +72,7 @@ def lay_out(
     end: int | None = None
     for piece in pieces:
         begin = round((piece.time_s - start_s) * rate_hz)
-        if end is not None and abs(begin - end) <= _JITTER_S * rate_hz:
+        if end is not None and abs(begin - end) <= JITTER_S * rate_hz:
             begin = end
         end = begin + len(piece.value)
         inside = slice(max(begin, 0), max(min(end, samples), 0))

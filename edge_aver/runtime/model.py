@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -21,12 +21,12 @@ from edge_aver.bundle import (
     unpack,
 )
 from edge_aver.errors import ArtifactError, TargetError
-from edge_aver.media.clip import FrontEnd, require_face
+from edge_aver.media.clip import ClipTensors, FrontEnd, require_face
 from edge_aver.runtime.front_end import fast_plan
 from edge_aver.runtime.trusted import trusted_artifact
 from edge_aver.targets import RUNTIMES, runs_here, runtime_module
 
-__all__ = ["Model", "Prediction", "load", "newest"]
+__all__ = ["Model", "Prediction", "load", "newest", "softmax"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,20 +214,35 @@ class Model:
         started = time.perf_counter()
         clip = front_end(source, start_s=start_s, end_s=end_s)
         require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
-        network_started = time.perf_counter()
+        return replace(self.predict_clip(clip), total_s=time.perf_counter() - started)
+
+    def predict_clip(self, clip: ClipTensors) -> Prediction:
+        """Recognise what the front end made of a window, whether or not it shows a face.
+
+        Args:
+            clip: tensors of one window.
+
+        Returns:
+            A prediction; its `total_s` is the sum of its stages.
+
+        Raises:
+            TargetError: the runtime gave logits that are not finite.
+        """
+        started = time.perf_counter()
         logits = self.predict_tensors(clip.faces[None], clip.audio[None])[0]
         ended = time.perf_counter()
         if not np.isfinite(logits).all():
             raise TargetError(
                 f"{self.artifact.path}: {self.artifact.runtime} gave logits that are not finite: {logits}"
             )
-        probabilities = _softmax(logits)
+        probabilities = softmax(logits)
         labels = self.artifact.spec.labels
+        stages_s = {**clip.stages_s, "network": ended - started}
         return Prediction(
             label=labels[int(probabilities.argmax())],
             probabilities={label: float(value) for label, value in zip(labels, probabilities, strict=True)},
-            stages_s={**clip.stages_s, "network": ended - network_started},
-            total_s=ended - started,
+            stages_s=stages_s,
+            total_s=sum(stages_s.values()),
             face_found=tuple(bool(found) for found in clip.face_found),
         )
 
@@ -242,7 +257,8 @@ class Model:
             self._unpacked.remove()
 
 
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Probabilities (8,) of logits (8,)."""
     shifted = np.exp(logits.astype(np.float64) - logits.max())
     probabilities: npt.NDArray[np.float64] = shifted / shifted.sum()
     return probabilities

@@ -58,7 +58,8 @@ class Replay:
     Attributes:
         artifact: its name.
         stages: in order; () where it was not replayed.
-        label, expected_label: of the clip from its bytes on, and of the logits expected.
+        label: of the clip from its bytes on; None where the logits are not finite.
+        expected_label: of the logits expected.
         not_replayed: why not; None where it was.
     """
 
@@ -72,6 +73,11 @@ class Replay:
     def differs(self) -> StageCheck | None:
         """The first stage that is not as expected."""
         return next((check for check in self.stages if not check.passed), None)
+
+    @property
+    def label_differs(self) -> bool:
+        """Whether the clip is taken for another emotion than expected, though its stages may all be near enough."""
+        return self.label != self.expected_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +100,8 @@ class BundleCheck:
 
     @property
     def differing(self) -> tuple[Replay, ...]:
-        """Those of which a stage is not as expected."""
-        return tuple(replay for replay in self.replays if replay.differs)
+        """Those of which a stage or the label is not as expected."""
+        return tuple(replay for replay in self.replays if replay.differs or replay.label_differs)
 
 
 def verify_bundle(path: Path, *, key: Path | None = None, threads: int | None = None) -> BundleCheck:
@@ -107,7 +113,7 @@ def verify_bundle(path: Path, *, key: Path | None = None, threads: int | None = 
         threads: CPU threads; None leaves it to the runtimes.
 
     Returns:
-        What was found; a stage that differs is no error here.
+        What was found; a stage or a label that differs is no error here.
 
     Raises:
         ArtifactError: damaged, hostile, or not signed by the key.
@@ -186,7 +192,7 @@ def _replay(artifact: Artifact, golden: Golden, threads: int | None) -> Replay:
     return Replay(
         artifact=name,
         stages=(*stages, _check("logits", expected.logits, logits, expected.tolerance)),
-        label=labels[int(np.nan_to_num(own[0], nan=-np.inf).argmax())],
+        label=labels[int(own[0].argmax())] if np.isfinite(own).all() else None,
         expected_label=labels[int(expected.logits[0].argmax())],
     )
 

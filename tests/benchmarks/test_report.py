@@ -196,6 +196,22 @@ def test_five_folds_of_one_network_are_one_card(
     assert "accuracy +0.00 points, PASS at a 1-point margin" in text
     assert "over 10 and 10 processes" in text
     assert "sa, ravdess fold 1 on" not in text
+    paired = text[text.index("Differences in percentage points.") : text.index("Among published systems Table 3")]
+    assert [f"sa int8openvino-cpu, fold {fold}both" in paired for fold in range(1, 6)] == [True] * 5
+
+
+def test_more_than_two_places_are_told_apart_on_paper_too(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    """Two fillings tell two places apart; with a third, each has plots of its own."""
+    here = [make_result("fp32", scale=2.0), make_result("int8")]
+    there = [make_result("fp32", "onnxruntime-cpu"), make_result("int8", "onnxruntime-cpu")]
+    two = _Page(write_report([*here, *there], tmp_path / "a.html").read_text("utf-8"))
+    assert sum(value.startswith("trade-") and value.endswith("-caption") for value in two.values("id")) == 3
+    other = replace(here[1], machine=replace(here[1].machine, cpu="Another"))
+    three = _Page(write_report([*here, *there, other], tmp_path / "b.html").read_text("utf-8"))
+    assert sum(value.startswith("trade-") and value.endswith("-caption") for value in three.values("id")) == 9
+    captions = " ".join(three.text.split())
+    for place in ("openvino-cpu, Another", "openvino-cpu, Some Processor @ 2.60GHz", "onnxruntime-cpu, Some Processor"):
+        assert f"peak memory of a process, corpus synthetic, {place}" in captions
 
 
 def test_names_are_escaped(make_result: Callable[..., Result], tmp_path: Path) -> None:

@@ -5,41 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import Page, chromium
+from browser import CONTRAST, OVERFLOWING, Page, chromium
 
 from edge_aver.benchmarks.report import write_report
 from edge_aver.benchmarks.results import ConditionPredictions, Result
 
 WIDTHS = (360, 768, 1280)
 
-OVERFLOWING = """
-[...document.querySelectorAll("body *")].filter((part) => !part.closest(".scroll, svg, .skip, script, style"))
-  .filter((part) => part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.outerHTML.slice(0, 80))
-"""
-
 COLUMN = 'Array.from(document.querySelector("table.sortable").tBodies[0].rows, (row) => row.cells[{}].innerText.trim())'
-
-CONTRAST = """
-(() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const over = (colours) => { for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
-  const light = (rgb) => rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (part) => part ? [...behind(part.parentElement), getComputedStyle(part).backgroundColor] : [];
-  const bad = [];
-  for (const part of document.querySelectorAll("body *:not(script):not(style)")) {
-    const own = [...part.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!own || !part.checkVisibility()) continue;
-    const style = getComputedStyle(part), back = behind(part);
-    const text = part.closest("svg") ? style.fill : style.color;
-    const [a, b] = [light(over(["white", ...back])), light(over(["white", ...back, text]))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) bad.push(`${part.outerHTML.slice(0, 90)}: ${ratio.toFixed(2)}`);
-  }
-  return bad;
-})()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +118,28 @@ def test_in_print_nothing_stays_folded(page: Page, report: Path) -> None:
     assert len(pdf) > 50_000
     page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     assert page.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    size = "parseFloat(getComputedStyle(document.querySelector({})).fontSize)"
+    body = page.ask(size.format("'main p'"))
+    assert all(page.ask(size.format(f"'{part}'")) <= body for part in ("caption", "figcaption", ".why", "dl", "td"))
     page.ask("dispatchEvent(new Event('beforeprint'))")
     assert page.ask("[...document.querySelectorAll('details')].every((part) => part.open)")
     page.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_heads_are_plain_text_while_printing_and_sort_again_after(page: Page, report: Path) -> None:
+    """Chromium repeats a table's head on every page of a print, without the buttons in it."""
+    page.open(report, width=1280)
+    titles = "[...document.querySelector('table.sortable').tHead.rows[0].cells].map((head) => head.{}.innerText)"
+    shown = page.ask(titles.format("querySelector('button')"))
+    assert shown[0] == "Artifact"
+    page.ask("dispatchEvent(new Event('beforeprint'))")
+    assert page.ask("[...document.querySelectorAll('th button')].every((part) => !part.hasChildNodes())")
+    assert page.ask("document.querySelector('table.sortable th > span').innerText") == "Artifact"
+    page.ask("dispatchEvent(new Event('afterprint'))")
+    assert page.ask(titles.format("querySelector('button')")) == shown
+    assert page.ask("document.querySelectorAll('th > span').length") == page.ask(
+        "document.querySelectorAll('table:not(.sortable) th > span').length"
+    )
 
 
 def test_published_systems_are_drawn_on_a_phone_too(

@@ -1,3 +1,4 @@
+import math
 import random
 import shutil
 import sys
@@ -90,8 +91,29 @@ def test_end_to_end_is_paired_by_clip(make_result: Callable[..., Result]) -> Non
     verdict = judge_speed(first, _quick(make_result, 2, end_to_end=(*queries(0.12)[1:], queries(9.0)[0])), margin=5.0)
     assert verdict.end_to_end is not None
     assert verdict.end_to_end.over == "6 clips, one process of either"
-    assert verdict.end_to_end.significant
+    assert verdict.end_to_end.interval.low > 1
+    assert not verdict.end_to_end.significant, "one process says nothing of another"
     assert judge_speed(first, _quick(make_result, 2), margin=5.0).end_to_end is None
+
+
+@pytest.mark.parametrize(("scales", "significant"), [((1.2, 1.25, 1.18, 1.22), True), ((1.3, 0.9, 1.2, 1.0), False)])
+def test_end_to_end_goes_by_processes_that_had_the_same_clips(
+    make_result: Callable[..., Result], scales: tuple[float, ...], significant: bool
+) -> None:
+    def queries(*scales: float) -> tuple[EndToEndQuery, ...]:
+        return tuple(
+            EndToEndQuery(id=f"clip {i}", prediction="sad", total_s=scales[i % 4] * (1 + i), stages_s={}, process=i % 4)
+            for i in range(8)
+        )
+
+    first, second = (
+        _quick(make_result, 1, end_to_end=queries(1, 1, 1, 1)),
+        _quick(make_result, 2, end_to_end=queries(*scales)),
+    )
+    ratio = judge_speed(first, second, margin=5.0).end_to_end
+    assert ratio is not None
+    assert ratio.value == pytest.approx(math.exp(sum(map(math.log, scales)) / 4))
+    assert (ratio.over, ratio.significant) == ("8 clips, 4 processes of either", significant)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from edge_aver.errors import DeclarationError
 
 
 def test_shipped_suites_hold_what_the_design_says() -> None:
-    assert set(suite_names()) == {"backbones", "demo", "smoke", "quick", "full", "end-to-end", "overhead"}
+    assert set(suite_names()) == {
+        "backbones",
+        "backbones-trial",
+        "demo",
+        "smoke",
+        "quick",
+        "full",
+        "end-to-end",
+        "overhead",
+    }
     wanted = {"smoke": (64, 6.0, 12), "quick": (128, 10.0, 24), "full": (1024, 60.0, 64)}
     for name, values in wanted.items():
         suite = load_suite(name)

@@ -99,6 +99,18 @@ def test_end_to_end_counts_as_many_as_asked(tiny: tuple[Artifact, Path], monkeyp
     assert answer.queries[0].stages_s == {"decode": 0.25, "network": 0.5}
 
 
+def test_processes_share_the_clips_out(tiny: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.Model, "predict", lambda *_: _label_from_bytes())
+    shares = []
+    for part in range(3):
+        answer = perform(_request(tiny, "end_to_end", queries=8, part=part, parts=3))
+        assert isinstance(answer, EndToEndAnswer)
+        assert {query.process for query in answer.queries} == {part}
+        shares.append([query.id for query in answer.queries])
+    assert [len(share) for share in shares] == [3, 3, 2]
+    assert len({clip for share in shares for clip in share}) == 8
+
+
 @pytest.mark.parametrize(("change", "reason"), [("remove", "is not where"), ("edit", "changed since")])
 def test_media_that_are_not_at_hand_are_not_measured(
     tiny: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch, change: str, reason: str

@@ -10,21 +10,6 @@ from edge_aver.errors import ArtifactError, MissingLibraryError
 from edge_aver.files import json_text, sha256_bytes
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory):
-    """A private key of each of two people, and the public ones, as openssl makes them."""
-    pytest.importorskip("cryptography", reason="signing needs the extra sign")
-    folder = tmp_path_factory.mktemp("keys")
-    for who in ("me", "you"):
-        private, public = folder / f"{who}.pem", folder / f"{who}.pub"
-        try:
-            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
-        except FileNotFoundError:
-            pytest.skip("openssl makes the keys of this test")
-        subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
-    return folder
-
-
 def whole(path, **options):
     with open_bundle(path, **options) as bundle:
         bundle.check()

@@ -14,11 +14,12 @@ from edge_aver.bundle import part_path
 from edge_aver.errors import ExportError
 from edge_aver.export.engines import check_lowered, say_build
 from edge_aver.export.simplify import simplify
-from edge_aver.export.split import PARTS, split_onnx
+from edge_aver.export.split import split_onnx
 from edge_aver.export.trace import onnx_from_torch
 from edge_aver.models.network import build_network
 from edge_aver.quantize import load_recipe
 from edge_aver.quantize.lower import lower
+from edge_aver.spec import PARTS
 from edge_aver.targets import load_profile, runtime_module
 from edge_aver.targets.trt_build import BuiltPlan, build_plan
 from edge_aver.targets.trt_layers import BuiltLayers

@@ -22,6 +22,7 @@ from edge_aver.runtime import model as model_module
 from edge_aver.runtime import replay as replay_module
 from edge_aver.runtime.make_bundle import make_bundle
 from edge_aver.runtime.replay import verify_bundle
+from edge_aver.spec import LABELS
 from edge_aver.targets.devices import RuntimeEntry
 
 TARGETS = ("openvino-cpu", "onnxruntime-cpu")
@@ -129,6 +130,30 @@ def test_the_command_ends_in_three_where_a_stage_differs(bundle, tmp_path, capsy
     assert cli._run(["verify", str(bundle)]) == 0
     path.write_bytes(path.read_bytes()[:-1])
     assert cli._run(["verify", str(path)]) == 1
+
+
+@pytest.mark.parametrize(("own", "label"), [("tipped", "angry"), ("not finite", "none")])
+def test_another_label_is_a_failure_though_every_stage_is_near_enough(bundle, monkeypatch, capsys, own, label):
+    """Of the golden tensors logits are as ever; of those made here, which come second, the network says otherwise."""
+    infer, calls = replay_module.Model.predict_tensors, []
+
+    def tipped(model, faces, audio):
+        calls.append(model)
+        logits = infer(model, faces, audio)
+        if len(calls) % 2 == 0:
+            logits = np.eye(8, dtype=np.float32)[[LABELS.index("angry")]] * (np.nan if own == "not finite" else 1)
+        return logits
+
+    monkeypatch.setattr(replay_module.Model, "predict_tensors", tipped)
+    first = verify_bundle(bundle, threads=1).replays[0]
+    assert first.differs is None
+    assert first.label_differs
+    assert cli._run(["verify", str(bundle), "--json", "-"]) == 3
+    told = capsys.readouterr()
+    assert json.loads(told.out)["verified"] is False
+    (line,) = told.err.splitlines()
+    assert "the label of aver-sa-synthetic-fold1-fp32.openvino differs" in line
+    assert line.endswith(f"{label} from the bytes of the golden clip, {first.expected_label} expected")
 
 
 @pytest.mark.parametrize("name", ["faces", "audio", "face_found", "logits-0"])
