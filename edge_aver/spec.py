@@ -21,6 +21,7 @@ __all__ = [
     "Parameters",
     "Preprocessing",
     "TensorSpec",
+    "logits_of",
     "provenance_note",
 ]
 
@@ -187,8 +188,13 @@ def _inputs() -> tuple[TensorSpec, ...]:
     )
 
 
+def logits_of(labels: tuple[str, ...]) -> tuple[TensorSpec, ...]:
+    """The one output of a network: `logits` (N, L) float32."""
+    return (TensorSpec(name="logits", dtype="float32", shape=("batch", len(labels))),)
+
+
 def _outputs() -> tuple[TensorSpec, ...]:
-    return (TensorSpec(name="logits", dtype="float32", shape=("batch", len(LABELS))),)
+    return logits_of(LABELS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,6 +129,8 @@ def find_artifacts(
     architecture: Choice = None,
     precision: Choice = None,
     target: Choice = None,
+    corpus: Choice = None,
+    fold: int | None = None,
     kits: bool = False,
 ) -> tuple[Artifact, ...]:
     """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked.
@@ -140,6 +142,8 @@ def find_artifacts(
         architecture: one, several, or None for any.
         precision: the same.
         target: the same.
+        corpus: the same.
+        fold: its number, or None for any.
         kits: whether kits count too, which no runtime opens.
 
     Raises:
@@ -154,8 +158,11 @@ def find_artifacts(
                 (architecture, artifact.spec.architecture),
                 (precision, artifact.precision),
                 (target, artifact.target),
+                (corpus, artifact.spec.corpus),
             )
-            if artifact.part == "clip" and all(_matches(choice, value) for choice, value in asked):
+            if artifact.part != "clip" or fold not in (None, artifact.spec.fold):
+                continue
+            if all(_matches(choice, value) for choice, value in asked):
                 found.append((sidecar.stat().st_mtime_ns, artifact))
     return tuple(artifact for _, artifact in sorted(found, key=lambda item: (-item[0], item[1].path.name)))
 
@@ -166,6 +173,8 @@ def choose_artifacts(
     architecture: Choice = None,
     precision: Choice = None,
     target: Choice = None,
+    corpus: Choice = None,
+    fold: int | None = None,
     kits: bool = False,
 ) -> tuple[Artifact, ...]:
     """As `find_artifacts`, where a person asked for them: none is an error.
@@ -173,15 +182,16 @@ def choose_artifacts(
     Raises:
         ArtifactError: none matches; what is there is listed.
     """
-    asked_for = {"architecture": architecture, "precision": precision, "target": target}
-    found = find_artifacts(folder, **asked_for, kits=kits)
+    asked_for = {"architecture": architecture, "precision": precision, "target": target, "corpus": corpus}
+    found = find_artifacts(folder, **asked_for, fold=fold, kits=kits)
     if not found:
-        if unbuilt := find_artifacts(folder, **asked_for, kits=True):
+        if unbuilt := find_artifacts(folder, **asked_for, fold=fold, kits=True):
             raise ArtifactError(
                 f"{unbuilt[0].path} is a kit: its engines are built on the device, by edge-aver build there or by "
                 "edge-aver benchmark --host user@device here"
             )
-        asked = " ".join(_words(architecture) + _words(precision) + _words(target)) or "any"
+        words = [word for choice in asked_for.values() for word in _words(choice)]
+        asked = " ".join(words + ([f"fold {fold}"] if fold is not None else [])) or "any"
         have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
         raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")
     return found
