@@ -1,6 +1,7 @@
 """The `edge-aver` command: each subcommand parses its options and makes one library call."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,14 @@ from edge_aver.console import say
 from edge_aver.declarations import shipped_names
 from edge_aver.doctor import require, targets_table
 from edge_aver.errors import EdgeAverError
+from edge_aver.own_options import (
+    ModelOption,
+    ModelSpecOption,
+    SplitCommand,
+    SplitOption,
+    constants_of,
+    plan_export_of,
+)
 from edge_aver.spec import ARCHITECTURES, Preprocessing
 from edge_aver.workspace import Workspace
 
@@ -80,12 +89,17 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _one_of(what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = False) -> Callable[[Any], Any]:
-    """A callback that refuses unknown names and lists the known ones; `toml` also takes a path to a declaration."""
+def _one_of(
+    what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = False, own: re.Pattern[str] | None = None
+) -> Callable[[Any], Any]:
+    """A callback that refuses unknown names and lists the known ones.
+
+    `toml` also takes a path to a declaration, `own` names of a person's own.
+    """
 
     def check(value: Any) -> Any:
         for name in [value] if isinstance(value, str) else value or []:
-            if name not in known() and not (toml and name.endswith(".toml")):
+            if name not in known() and not (toml and name.endswith(".toml")) and not (own and own.fullmatch(name)):
                 raise typer.BadParameter(f"unknown {what} {name!r}; known: {', '.join(known())}")
         return value
 
@@ -130,6 +144,7 @@ def _names(folder: str) -> Callable[[], tuple[str, ...]]:
 
 
 _ARCH = _one_of("architecture", lambda: ARCHITECTURES)
+_ANY_ARCH = _one_of("architecture", lambda: ARCHITECTURES, own=re.compile("[a-z0-9]+(-[a-z0-9]+)*"))
 _PRECISION = _one_of("precision", _names("export/recipes"))
 _TARGET = _one_of("target", _names("targets/devices"), toml=True)
 _SUITE = _one_of("suite", _names("benchmarks/suites"), toml=True)
@@ -170,6 +185,10 @@ TargetOption = Annotated[str | None, typer.Option("--target", callback=_TARGET, 
 PrecisionOption = Annotated[str | None, typer.Option("--precision", help="Of the artifact; the newest by default.")]
 ArchFilter = Annotated[str | None, typer.Option("--arch", callback=_ARCH, metavar="ca|id|sa", help="Architecture.")]
 
+AnyArchFilter = Annotated[
+    str | None, typer.Option("--arch", callback=_ANY_ARCH, metavar="ca|id|sa|NAME", help="Architecture.")
+]
+
 _WORKSPACE = Path("workspace")
 
 
@@ -206,20 +225,24 @@ def prepare(
     reference: Annotated[
         bool, typer.Option("--reference", help="By facenet-pytorch and librosa themselves, to compare with; slow.")
     ] = False,
+    model_spec: ModelSpecOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
     workers: WorkersOption = None,
     json_path: JsonOption = None,
 ) -> None:
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
-    place = Workspace(root=workspace)
+    place, constants = Workspace(root=workspace), constants_of(model_spec)
     if corpus == "composite":
         _refuse(f"corpus {corpus}", {"--data": data, "--reference": reference or None})
         if speech is None or faces is None:
             raise typer.BadParameter("corpus composite joins recordings with faces: give --speech DIR and --faces ZIP")
         from edge_aver.corpora.composite import prepare_composite
+        from edge_aver.corpora.store import store_name
 
-        folder = place.prepared(corpus)
-        summary = prepare_composite(speech, faces, folder=folder, draws=draws or 1, workers=workers)
+        folder = place.prepared(store_name(corpus, constants or Preprocessing()))
+        summary = prepare_composite(
+            speech, faces, folder=folder, draws=draws or 1, constants=constants, workers=workers
+        )
     else:
         _refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
         require("prepare")
@@ -227,7 +250,9 @@ def prepare(
         from edge_aver.export.front_end import front_end_plan
 
         front_end = front_end_plan(place.artifacts, reference=reference)
-        summary = prepare_corpus(corpus, data=data, workspace=place, front_end=front_end, workers=workers)
+        summary = prepare_corpus(
+            corpus, data=data, workspace=place, front_end=front_end, constants=constants, workers=workers
+        )
     screens.show_prepared(summary, json_path)
 
 
@@ -284,9 +309,11 @@ def train(
     screens.show_trained(trained, json_path)
 
 
-@app.command()
+@app.command(cls=SplitCommand)
 def export(
-    arch: ArchOption,
+    arch: ArchFilter = None,
+    model: ModelOption = None,
+    model_spec: ModelSpecOption = None,
     precision: Annotated[
         list[str] | None, typer.Option("--precision", callback=_PRECISION, help=f"{_PRECISIONS}; may be repeated.")
     ] = None,
@@ -298,9 +325,7 @@ def export(
     calibration_clips: Annotated[
         int | None, typer.Option("--calibration-clips", min=1, help="Not the recipe's.")
     ] = None,
-    split: Annotated[
-        bool, typer.Option("--split", help="For a GPU: frame_encoder and fusion engines too, beside the whole.")
-    ] = False,
+    split: SplitOption = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Measure what each block costs; write a recipe, build none.")
     ] = False,
@@ -314,11 +339,12 @@ def export(
     require("export")
     from edge_aver.benchmarks.probe import advise_builds
     from edge_aver.export.pipeline import export as export_checkpoint
-    from edge_aver.export.plan import plan_export
 
-    request = plan_export(
+    request = plan_export_of(
         Workspace(root=workspace),
-        architecture=arch,
+        arch=arch,
+        model=model,
+        model_spec=model_spec,
         recipes=[*(precision or []), *map(str, recipe or [])],
         targets=target or _CPU_TARGETS,
         checkpoint=checkpoint,
@@ -411,7 +437,7 @@ def run(
     clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A media file with a face and a voice.")],
     target: TargetOption = None,
     precision: PrecisionOption = None,
-    arch: ArchFilter = None,
+    arch: AnyArchFilter = None,
     artifact: Annotated[Path | None, typer.Option("--artifact", help="Instead of the workspace's newest.")] = None,
     bundle: Annotated[Path | None, typer.Option("--bundle", metavar="X.aver", help="Instead of an artifact.")] = None,
     key: KeyOption = None,
@@ -448,7 +474,7 @@ def run(
 
 @app.command()
 def benchmark(
-    arch: Annotated[list[str] | None, typer.Option("--arch", callback=_ARCH, help="All by default.")] = None,
+    arch: Annotated[list[str] | None, typer.Option("--arch", callback=_ANY_ARCH, help="All by default.")] = None,
     precision: Annotated[list[str] | None, typer.Option("--precision", help="All by default.")] = None,
     target: Annotated[list[str] | None, typer.Option("--target", callback=_TARGET, help="All by default.")] = None,
     suite: Annotated[str, typer.Option("--suite", callback=_SUITE, help=f"How much to measure: {_SUITES}.")] = "smoke",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import ClipRecord, PreparedClip, PreparedStore
 from edge_aver.errors import CorpusError, LeakError
-from edge_aver.spec import CalibrationManifest
+from edge_aver.spec import CalibrationManifest, Preprocessing
 
 __all__ = ["calibration_clips", "check_manifest", "draw_calibration"]
 
@@ -113,7 +113,7 @@ def _check_content(store: PreparedStore, manifest: CalibrationManifest) -> None:
         for name, tensor in (("faces", clip.faces), ("audio", clip.audio)):
             ranges[name].append((float(tensor.min()), float(tensor.max())))
         likeness["faces"].append(_pixel_correlation(clip.faces))
-        likeness["audio"].append(_segment_correlation(clip.audio, store.preprocessing.segment_offsets))
+        likeness["audio"].append(_segment_correlation(clip.audio, store.preprocessing))
     for name, extremes in ranges.items():
         lowest, highest = (np.array(extremes)[:, axis] for axis in (0, 1))
         if lowest.min() == highest.max():
@@ -128,8 +128,14 @@ def _pixel_correlation(faces: npt.NDArray[np.uint8]) -> float:
     return _correlation(green[:, :, 1:], green[:, :, :-1])
 
 
-def _segment_correlation(audio: npt.NDArray[np.float32], offsets: Sequence[int]) -> float:
-    """Correlation of each segment's vector with its copy in the next frame's; 1 where a clip is silent."""
+def _segment_correlation(audio: npt.NDArray[np.float32], constants: Preprocessing) -> float:
+    """Correlation of each segment's vector with its copy in the next frame's; 1 where a clip is silent.
+
+    Where frames hold no copies (features of one's own, or one segment a frame), of each frame's vector with the next's.
+    """
+    offsets = constants.segment_offsets
+    if audio.shape[1] != constants.audio_features or not {-1, 0} <= set(offsets):
+        return _correlation(audio[1:], audio[:-1]) if len(audio) > 1 else 1.0
     blocks = np.split(audio, len(offsets), axis=1)
     return _correlation(blocks[offsets.index(-1)][1:], blocks[offsets.index(0)][:-1])
 

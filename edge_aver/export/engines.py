@@ -13,9 +13,10 @@ from edge_aver.console import say
 from edge_aver.errors import ExportError, TargetError
 from edge_aver.export.ladder import Ladder
 from edge_aver.export.parity import ParityStep
-from edge_aver.export.split import split_onnx
+from edge_aver.export.split import PAPER_CUT, Cut, split_onnx
 from edge_aver.quantize import ParityLimits
 from edge_aver.quantize.lint import lint_qdq
+from edge_aver.spec import SPEC_KEY
 from edge_aver.targets import DeviceProfile, RuntimeModule
 
 __all__ = ["build_parts", "check_engine_here", "check_lowered", "part_path", "say_build"]
@@ -74,7 +75,9 @@ def part_path(whole: Path, part: str) -> Path:
     return whole.with_name(f"{whole.name.removesuffix(whole.suffix)}.{part}{whole.suffix}")
 
 
-def build_parts(artifact: Artifact, lowered: Path, runtime: RuntimeModule, profile: DeviceProfile) -> tuple[Path, ...]:
+def build_parts(
+    artifact: Artifact, lowered: Path, runtime: RuntimeModule, profile: DeviceProfile, cut: Cut = PAPER_CUT
+) -> tuple[Path, ...]:
     """Build `frame_encoder` and `fusion` beside the whole network, each with a sidecar of its own.
 
     Args:
@@ -82,6 +85,7 @@ def build_parts(artifact: Artifact, lowered: Path, runtime: RuntimeModule, profi
         lowered: the graph that it was built from.
         runtime: that builds.
         profile: of the device.
+        cut: where the graph is cut.
 
     Raises:
         ExportError: the graph cannot be split.
@@ -89,13 +93,17 @@ def build_parts(artifact: Artifact, lowered: Path, runtime: RuntimeModule, profi
     """
     paths = []
     with tempfile.TemporaryDirectory(prefix=".splitting-", dir=artifact.path.parent) as folder:
-        for part, graph in split_onnx(lowered, Path(folder)).items():
+        for part, graph in split_onnx(lowered, Path(folder), cut).items():
             path = part_path(artifact.path, part)
             built = Path(folder) / path.name
-            told = runtime.build(graph, built, metadata={}, profile=profile)
+            if runtime.is_folder:
+                built.mkdir()
+            told = runtime.build(graph, built, metadata={SPEC_KEY: artifact.spec.to_json()}, profile=profile)
             say_build(path.name, told)
             card = replace(artifact, path=path, part=part, files={}, parity=(), build=told)
-            with write_artifact(card, folder=False) as place:
+            with write_artifact(card, folder=runtime.is_folder) as place:
+                if runtime.is_folder:
+                    place.rmdir()
                 built.rename(place)
             paths.append(path)
     return tuple(paths)
