@@ -206,6 +206,11 @@ class ModelSpec:
         """The sentence that every screen and report must carry for this network; None where none is needed."""
         return provenance_note(self.corpus)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, in order."""
+        return tuple(item.name for item in self.inputs)
+
     def feed(self, faces: Any, audio: Any) -> dict[str, Any]:
         """Those of both that the network takes, by name."""
         both = {"faces": faces, "audio": audio}

@@ -104,7 +104,7 @@ def _constant_problems(constants: Preprocessing) -> Iterator[str]:
         if isinstance(value, int) and value < 1:
             yield f"preprocessing: {item.name} {value}: expected 1 or more"
     if constants.face_detector != Preprocessing().face_detector:
-        yield f"preprocessing: face_detector {constants.face_detector!r}: there is {Preprocessing().face_detector} alone"
+        yield f"preprocessing: face_detector {constants.face_detector!r}: expected {Preprocessing().face_detector}"
     if not 0 < constants.window_s <= 60:
         yield f"preprocessing: window_s {constants.window_s:g}: expected more than 0 and at most 60 seconds"
     if not constants.segment_offsets or len(set(constants.segment_offsets)) < len(constants.segment_offsets):

@@ -60,7 +60,7 @@ def check_parts(checkpoint: Checkpoint, parts: OwnParts, clip: PreparedClip) -> 
             other; the difference that was measured is told.
     """
     network, spec = checkpoint.network, checkpoint.spec
-    if all(item.name != "faces" for item in spec.inputs):
+    if "faces" not in spec.input_names:
         raise ExportError("--split: the network takes no faces, so it has no frames to encode")
     encoder, fusion = (_module(network, path) for path in (parts.encoder, parts.fusion))
     faces, audio = torch.from_numpy(clip.faces[None]), torch.from_numpy(clip.audio[None])

@@ -207,7 +207,9 @@ def _lower(job: _Job, manifest: CalibrationManifest | None) -> tuple[Path, tuple
     runtime = job.profile.runtime
     feeds: Collection[Feed] = ()
     if manifest:
-        feeds = CalibrationFeeds(store=job.request.store, manifest=manifest, spec=job.request.checkpoint.spec)
+        feeds = CalibrationFeeds(
+            store=job.request.store, manifest=manifest, inputs=job.request.checkpoint.spec.input_names
+        )
     lowered = lower(job.graph.path, job.folder, job.recipe, runtime, feeds)
     steps = job.graph.steps
     if lowered.reference is not None:
@@ -291,11 +293,11 @@ class CalibrationFeeds(Collection[Feed]):
 
     store: PreparedStore
     manifest: CalibrationManifest
-    spec: ModelSpec
+    inputs: tuple[str, ...] = ("faces", "audio")
 
     def __iter__(self) -> Iterator[Feed]:
         for clip in calibration_clips(self.store, self.manifest):
-            yield self.spec.feed(clip.faces[None], clip.audio[None])
+            yield {name: getattr(clip, name)[None] for name in self.inputs}
 
     def __len__(self) -> int:
         return len(self.manifest.clips)

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +19,7 @@ from torch import nn
 from edge_aver.errors import ExportError
 from edge_aver.models.network import block_paths
 from edge_aver.models.own import example_inputs
-from edge_aver.models.user_code import first_line, guilty_line, source_files
+from edge_aver.models.user_code import first_line, guilty_line, quoted_line, source_files
 from edge_aver.spec import ARCHITECTURES, ModelSpec
 
 __all__ = ["BLOCKS_KEY", "OPSET", "onnx_from_faces", "onnx_from_torch", "read_blocks"]
@@ -128,7 +129,7 @@ def _convert(program: torch.export.ExportedProgram, network: nn.Module, inputs: 
                 output_names=[output],
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        where = _guilty(error, network)
+        where = _guilty(error, network) or _translated(error, program, network)
         raise ExportError(f"{where}PyTorch cannot trace the network to ONNX: {_deepest(error)}") from error
     assert converted is not None
     return converted
@@ -136,6 +137,18 @@ def _convert(program: torch.export.ExportedProgram, network: nn.Module, inputs: 
 
 def _guilty(error: BaseException, network: nn.Module) -> str:
     where = guilty_line(error, network=network, files=source_files(network))
+    return f"{where}: " if where else ""
+
+
+def _translated(error: BaseException, program: torch.export.ExportedProgram, network: nn.Module) -> str:
+    """The line that the node came from for which ONNX has no operator; such a message names the node alone."""
+    named = re.search(r"translating node %(\w+)", str(error))
+    traces = [
+        node.meta.get("stack_trace") or ""
+        for node in program.run_decompositions().graph.nodes
+        if named and node.name == named[1]
+    ]
+    where = quoted_line("\n".join(traces), files=source_files(network))
     return f"{where}: " if where else ""
 
 

@@ -75,7 +75,7 @@ def tune_export(request: ExportRequest, recipe: Recipe, *, cache: Path, out: Pat
     tuning = tune(
         request.checkpoint.network,
         recipe,
-        calibration=CalibrationFeeds(store=request.store, manifest=manifest, spec=spec),
+        calibration=CalibrationFeeds(store=request.store, manifest=manifest, inputs=spec.input_names),
         clips=[spec.feed(clip.faces[None], clip.audio[None]) for clip in clips],
         key=" ".join((request.checkpoint.sha256, recipe.sha256, manifest.digest())),
         cache=cache,

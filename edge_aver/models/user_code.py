@@ -14,7 +14,7 @@ from torch import nn
 
 import edge_aver
 
-__all__ = ["first_line", "guilty_line", "source_files"]
+__all__ = ["first_line", "guilty_line", "quoted_line", "source_files"]
 
 _LIBRARIES = tuple(
     f"{folder}{os.sep}"
@@ -49,11 +49,16 @@ def guilty_line(error: BaseException, *, network: nn.Module | None = None, files
             if _is_own(frame.f_code.co_filename, files):
                 where = f"{_shown(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
                 return where + _module_of(frame, network)
-    for item in _chain(error):
-        for match in reversed(list(_QUOTED.finditer(str(item)))):
-            file, number, name = (text for text in match.groups() if text is not None)
-            if _is_own(file, files):
-                return f"{_shown(file)}:{number} in {name}"
+    quoted = (quoted_line(str(item), files=files) for item in _chain(error))
+    return next((where for where in quoted if where), None)
+
+
+def quoted_line(text: str, *, files: Collection[str] = ()) -> str | None:
+    """The last line of a person's own code that a traceback or a graph quotes; None where it quotes none."""
+    for match in reversed(list(_QUOTED.finditer(text))):
+        file, number, name = (part for part in match.groups() if part is not None)
+        if _is_own(file, files):
+            return f"{_shown(file)}:{number} in {name}"
     return None
 
 

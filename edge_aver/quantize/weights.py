@@ -115,7 +115,8 @@ def _dequantizer(graph: onnx.GraphProto, weight: onnx.TensorProto, axis: int) ->
     """Add a weight's int8 form and give the node that reads it."""
     values = numpy_helper.to_array(weight)
     stored, scales = _quantized(values, axis, _largest(values, axis))
-    form = weight.name if axis == 0 else f"{weight.name}/axis{axis}"
+    taken = any(item.name == f"{weight.name}/int8" for item in graph.initializer)
+    form = f"{weight.name}/axis{axis}" if taken else weight.name
     names = [f"{form}/{part}" for part in ("int8", "scale", "zero")]
     parts = (stored, scales, np.zeros(len(scales), np.int8))
     graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in zip(names, parts, strict=True))

@@ -216,7 +216,7 @@ class Model:
         front_end = self.front_end
         started = time.perf_counter()
         clip = front_end(source, start_s=start_s)
-        if any(item.name == "faces" for item in self.artifact.spec.inputs):
+        if "faces" in self.artifact.spec.input_names:
             require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
         network_started = time.perf_counter()
         logits = self.predict_tensors(clip.faces[None], clip.audio[None])[0]
