@@ -97,7 +97,7 @@ def _trace(network: nn.Module, example: Mapping[str, torch.Tensor], output: str)
         warnings.filterwarnings("ignore", message=".*axis name.*", category=UserWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch|copyreg|onnxscript")
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch|copyreg")
-        program = _convert(_capture(network, example, batch), network, list(example), output)
+        program = _convert(_capture(network, example, batch), network, list(example), output, batch)
     return program.model_proto
 
 
@@ -117,7 +117,9 @@ def _capture(network: nn.Module, example: Mapping[str, torch.Tensor], batch: Any
         raise ExportError(f"{where}PyTorch cannot trace the network: {reason}") from error
 
 
-def _convert(program: torch.export.ExportedProgram, network: nn.Module, inputs: list[str], output: str) -> Any:
+def _convert(
+    program: torch.export.ExportedProgram, network: nn.Module, inputs: list[str], output: str, batch: Any
+) -> Any:
     try:
         with _silent():
             converted = torch.onnx.export(
@@ -127,6 +129,7 @@ def _convert(program: torch.export.ExportedProgram, network: nn.Module, inputs: 
                 opset_version=OPSET,
                 input_names=inputs,
                 output_names=[output],
+                dynamic_shapes=tuple({0: batch} for _ in inputs),
             )
     except torch.onnx.errors.OnnxExporterError as error:
         where = _guilty(error, network) or _translated(error, program, network)
