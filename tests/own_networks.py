@@ -7,12 +7,16 @@ import numpy as np
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.corpora.store import PreparedStore, store_name, write_clip_tensors
 from edge_aver.corpora.synthetic import draw_faces
+from edge_aver.media.audio import segments
 from edge_aver.spec import ModelSpec
 from edge_aver.spec_file import load_spec
 from edge_aver.workspace import Workspace
 
 ACTORS = (1, 2, 5, 6, *range(9, 21))
 """Of fold 1: two that test, two that validate, twelve that train."""
+
+_STEPS = 400
+"""10 ms each: more than a window."""
 
 HEADER = """
 import torch
@@ -55,11 +59,16 @@ def write_store(root: Path, spec: ModelSpec, *, each: int = 1) -> PreparedStore:
     side, frames = constants.face_size_px, constants.frames
     pictures = draw_faces(len(ACTORS) * each, size_px=side, seed=3).pictures
     audio_shape = tuple(map(int, shapes.get("audio", (frames, constants.audio_features))))
+    audio_offsets = np.random.default_rng(99).normal(size=audio_shape[1]) * 3
     for index in range(len(ACTORS) * each):
         actor, label = ACTORS[index % len(ACTORS)], index % 8
         chance = np.random.default_rng(index)
         moved = [np.roll(pictures[index], step, axis=1) for step in range(frames)]
-        audio = chance.normal(size=audio_shape[1]) * 3 + np.cumsum(chance.normal(size=audio_shape), axis=0)
+        steps = chance.normal(size=(_STEPS, constants.step_features))
+        audio = segments(steps.astype(np.float32), constants)
+        if audio.shape != audio_shape:
+            noise = chance.normal(size=(audio_shape[0] + 1, audio_shape[1]))
+            audio = audio_offsets + noise[1:] + noise[:-1]
         name = f"01-01-{label + 1:02d}-01-01-{index // len(ACTORS) + 1:02d}-{actor:02d}"
         write_clip_tensors(
             store,

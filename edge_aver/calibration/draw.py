@@ -1,7 +1,7 @@
 """The stratified draw of calibration clips from a fold's training actors, and the checks that keep it honest."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -60,15 +60,22 @@ def check_manifest(manifest: CalibrationManifest, fold: Fold) -> None:
         raise LeakError(f"{where}: actors {', '.join(map(str, strangers))} are not training actors")
 
 
-def calibration_clips(store: PreparedStore, manifest: CalibrationManifest) -> Iterator[PreparedClip]:
+def calibration_clips(
+    store: PreparedStore, manifest: CalibrationManifest, *, inputs: Collection[str] = ("faces", "audio")
+) -> Iterator[PreparedClip]:
     """The clips of a manifest, one in memory at a time; the whole set is checked before the first is given.
+
+    Args:
+        store: that holds them.
+        manifest: which.
+        inputs: the tensors that a network takes of a clip; others may be anything.
 
     Raises:
         CorpusError: a clip is missing, or its tensors are no longer those of the manifest.
         LeakError: a clip's actor is not in the manifest, or faces or speech are constant or noise.
     """
     _check_records(store, manifest)
-    _check_content(store, manifest)
+    _check_content(store, manifest, inputs)
     return (store.load(identifier) for identifier, _ in manifest.clips)
 
 
@@ -105,7 +112,7 @@ def _check_records(store: PreparedStore, manifest: CalibrationManifest) -> None:
             raise LeakError(f"calibration clip {identifier} is of actor {record.actor}, not in the manifest")
 
 
-def _check_content(store: PreparedStore, manifest: CalibrationManifest) -> None:
+def _check_content(store: PreparedStore, manifest: CalibrationManifest, inputs: Collection[str]) -> None:
     ranges: dict[str, list[tuple[float, float]]] = {"faces": [], "audio": []}
     likeness: dict[str, list[float]] = {"faces": [], "audio": []}
     for identifier, _ in manifest.clips:
@@ -114,7 +121,7 @@ def _check_content(store: PreparedStore, manifest: CalibrationManifest) -> None:
             ranges[name].append((float(tensor.min()), float(tensor.max())))
         likeness["faces"].append(_pixel_correlation(clip.faces))
         likeness["audio"].append(_segment_correlation(clip.audio, store.preprocessing))
-    for name, extremes in ranges.items():
+    for name, extremes in ((name, ranges[name]) for name in ranges if name in inputs):
         lowest, highest = (np.array(extremes)[:, axis] for axis in (0, 1))
         if lowest.min() == highest.max():
             raise LeakError(f"calibration {name} are constant ({lowest.min():g}) over all {len(extremes)} clips")

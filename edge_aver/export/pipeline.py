@@ -296,7 +296,7 @@ class CalibrationFeeds(Collection[Feed]):
     inputs: tuple[str, ...] = ("faces", "audio")
 
     def __iter__(self) -> Iterator[Feed]:
-        for clip in calibration_clips(self.store, self.manifest):
+        for clip in calibration_clips(self.store, self.manifest, inputs=self.inputs):
             yield {name: getattr(clip, name)[None] for name in self.inputs}
 
     def __len__(self) -> int:
