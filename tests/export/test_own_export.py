@@ -14,6 +14,7 @@ from own_networks import write_network, write_store, write_weights
 import edge_aver.runtime
 from edge_aver import cli
 from edge_aver.bundle import open_artifact
+from edge_aver.corpora.store import PreparedStore, store_name
 from edge_aver.errors import ArtifactError
 from edge_aver.quantize import load_recipe
 
@@ -167,7 +168,8 @@ def test_audio_alone_with_features_and_labels_of_ones_own(place, export, target)
     spec = open_artifact(path).spec
     assert [(item.name, item.shape) for item in spec.inputs] == [("audio", ("batch", 8, 40))]
     assert set(spec.calibration.actors) <= set(range(9, 25))
-    audio = np.random.default_rng(1).normal(size=(3, 8, 40)).astype(np.float32)
+    store = PreparedStore.open(place / "workspace" / "prepared" / store_name("synthetic", spec.preprocessing))
+    audio = np.stack([store.load(record.id).audio for record in store.records()[:3]])
     wanted = logits_of(loaded_network("heard", place), audio)
     for precision, most in (("fp32", 1e-4), ("int8", 0.2)):
         with edge_aver.runtime.load(path.with_name(path.name.replace("int8", precision))) as model:
