@@ -15,7 +15,7 @@ from edge_aver.corpora.store import ClipRecord, PreparedStore
 from edge_aver.errors import ClipError, CorpusError, MeasurementError
 from edge_aver.files import sha256_file
 from edge_aver.media.container import audio_track, open_clip, video_track
-from edge_aver.spec import ModelSpec
+from edge_aver.spec import LABELS, ModelSpec
 
 __all__ = ["find_media", "media_missing", "media_of_test_actors", "test_clips"]
 
@@ -27,9 +27,12 @@ T = TypeVar("T")
 def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipRecord]]:
     """The prepared store, and the clips of the fold's test actors in it, in the store's order.
 
+    Of a network that tells fewer emotions apart, those whose emotion is one of its labels.
+
     Raises:
         CorpusError: no prepared store.
-        MeasurementError: one of another corpus or with other constants, or without such clips.
+        MeasurementError: one of another corpus or with other constants, or without such clips, or none of the network's
+            labels is one of theirs.
     """
     store = PreparedStore.open(folder)
     if store.corpus != spec.corpus:
@@ -42,7 +45,12 @@ def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipR
             f"no prepared {spec.corpus} clip of test actors {', '.join(map(str, spec.test_actors)) or '(none named)'}"
             f" of fold {spec.fold}; run edge-aver prepare --corpus {spec.corpus}"
         )
-    return store, records
+    if not (known := [record for record in records if LABELS[record.label] in spec.labels]):
+        raise MeasurementError(
+            f"none of the labels of {spec.architecture} ({', '.join(spec.labels)}) is an emotion of {spec.corpus} "
+            f"({', '.join(LABELS)}): there is no clip whose answer is known"
+        )
+    return store, known
 
 
 def media_missing(corpus: str, records: Sequence[ClipRecord]) -> str | None:

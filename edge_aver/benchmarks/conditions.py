@@ -83,23 +83,28 @@ def mask(
         clip_id: the clip's, which decides whose faces are missing.
         faces: (15, 224, 224, 3) uint8, RGB; not changed.
         audio: (15, 128) float32; not changed.
+
+    Raises:
+        MeasurementError: as many faces missing as there are frames.
     """
     if condition == AUDIO:
         return np.zeros_like(faces), audio
     if condition == VISUAL:
         return faces, np.zeros_like(audio)
     if count := _missing(condition):
+        if count >= len(faces):
+            raise MeasurementError(f"{count} faces cannot be missing: the network looks at {len(faces)} frames")
         faces = faces.copy()
-        faces[list(missing_frames(clip_id, count))] = 0
+        faces[list(missing_frames(clip_id, count, len(faces)))] = 0
     return faces, audio
 
 
-def missing_frames(clip_id: str, count: int) -> tuple[int, ...]:
+def missing_frames(clip_id: str, count: int, frames: int = _FRAMES) -> tuple[int, ...]:
     """Which `count` of the 15 faces are missing: the first by SHA-256 of clip, count and frame.
 
     The same clip misses the same faces whatever the artifact and the order of clips, so that results can be paired.
     """
-    ranked = sorted(range(_FRAMES), key=lambda i: hashlib.sha256(f"{clip_id}\n{count}\n{i}".encode()).digest())
+    ranked = sorted(range(frames), key=lambda i: hashlib.sha256(f"{clip_id}\n{count}\n{i}".encode()).digest())
     return tuple(sorted(ranked[:count]))
 
 

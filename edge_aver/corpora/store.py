@@ -18,7 +18,7 @@ from edge_aver.errors import CorpusError
 from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
 from edge_aver.spec import Preprocessing
 
-__all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "tensors_digest", "write_clip_tensors"]
+__all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "store_name", "tensors_digest", "write_clip_tensors"]
 
 _FORMAT = 1
 _SOURCES = {"synthetic": "", "composite": " --speech DIR --faces ZIP"}
@@ -89,7 +89,9 @@ class PreparedStore:
             CorpusError: there is none, it is empty, another version of edge-aver wrote it, or the constants differ.
         """
         store = _read_header(folder)
-        command = f"edge-aver prepare --corpus {folder.name}{_SOURCES.get(folder.name, ' --data DIR')}"
+        corpus, dot, _ = folder.name.partition(".")
+        command = f"edge-aver prepare --corpus {corpus}{_SOURCES.get(corpus, ' --data DIR')}"
+        command += " --model-spec TOML" if dot else ""
         if store is None or not any(store.clips_folder.glob("*.npz")):
             state = "no prepared clips here" if store is None else "a prepared store without clips"
             raise CorpusError(f"{folder}: {state}; make them with: {command}")
@@ -170,6 +172,11 @@ class PreparedStore:
                 return _read_record(members)
         except _DAMAGE as error:
             raise _damaged(path) from error
+
+
+def store_name(corpus: str, constants: Preprocessing) -> str:
+    """Folder of a corpus's store in a workspace: its name, and a digest of the constants where they are not ours."""
+    return corpus if constants == Preprocessing() else f"{corpus}.{constants.digest()[:8]}"
 
 
 def write_clip_tensors(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx
 
 from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import BLOCKS, nodes_of
+from edge_aver.quantize.own import spared_nodes
 from edge_aver.quantize.recipes import Recipe
 
 __all__ = ["Feed", "post_training_quantize"]
@@ -34,7 +34,12 @@ def post_training_quantize(model: onnx.ModelProto, recipe: Recipe, calibration: 
         ExportError: NNCF refused the graph.
     """
     nncf = _quiet_nncf()
-    ignored = nodes_of([node.name for node in model.graph.node], set(BLOCKS) - set(recipe.blocks_in("int8")))
+    names, layout = [node.name for node in model.graph.node], recipe.layout
+    ignored = layout.nodes_of(names, set(layout.patterns) - set(recipe.blocks_in("int8")))
+    if layout.weighted_only:
+        ignored = list(dict.fromkeys([*ignored, *spared_nodes(model, recipe)]))
+        if len(ignored) == len(names):
+            raise ExportError(f"recipe {recipe.name}: no convolution or product with constant weights is left for int8")
     try:
         # NNCF draws progress bars of its own on standard output, which belongs to results.
         with contextlib.redirect_stdout(io.StringIO()):
