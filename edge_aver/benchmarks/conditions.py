@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.errors import MeasurementError
-from edge_aver.spec import Preprocessing
+from edge_aver.spec import ModelSpec, Preprocessing
 
 __all__ = [
     "AUDIO",
@@ -16,6 +16,7 @@ __all__ = [
     "MODALITIES",
     "VISUAL",
     "accuracy_case",
+    "check_applies",
     "check_condition",
     "conditions_of",
     "mask",
@@ -59,6 +60,22 @@ def check_condition(name: str) -> None:
         raise MeasurementError(f"unknown condition {name!r}; known: {known}")
 
 
+def check_applies(name: str, spec: ModelSpec) -> None:
+    """Refuse a condition that means nothing for a network of one's own.
+
+    Raises:
+        MeasurementError: it takes one modality alone, or looks at another number of frames than 15.
+    """
+    if name == BOTH:
+        return
+    if len(spec.input_names) == 1:
+        raise MeasurementError(f"{spec.architecture} takes {spec.input_names[0]} alone: {told(name)} tells nothing")
+    if _missing(name) and spec.preprocessing.frames != _FRAMES:
+        raise MeasurementError(
+            f"{told(name)}: {spec.architecture} looks at {spec.preprocessing.frames} frames; leave --missing-faces out"
+        )
+
+
 def told(name: str) -> str:
     """A condition in words."""
     if count := _missing(name):
@@ -83,28 +100,23 @@ def mask(
         clip_id: the clip's, which decides whose faces are missing.
         faces: (15, 224, 224, 3) uint8, RGB; not changed.
         audio: (15, 128) float32; not changed.
-
-    Raises:
-        MeasurementError: as many faces missing as there are frames.
     """
     if condition == AUDIO:
         return np.zeros_like(faces), audio
     if condition == VISUAL:
         return faces, np.zeros_like(audio)
     if count := _missing(condition):
-        if count >= len(faces):
-            raise MeasurementError(f"{count} faces cannot be missing: the network looks at {len(faces)} frames")
         faces = faces.copy()
-        faces[list(missing_frames(clip_id, count, len(faces)))] = 0
+        faces[list(missing_frames(clip_id, count))] = 0
     return faces, audio
 
 
-def missing_frames(clip_id: str, count: int, frames: int = _FRAMES) -> tuple[int, ...]:
+def missing_frames(clip_id: str, count: int) -> tuple[int, ...]:
     """Which `count` of the 15 faces are missing: the first by SHA-256 of clip, count and frame.
 
     The same clip misses the same faces whatever the artifact and the order of clips, so that results can be paired.
     """
-    ranked = sorted(range(frames), key=lambda i: hashlib.sha256(f"{clip_id}\n{count}\n{i}".encode()).digest())
+    ranked = sorted(range(_FRAMES), key=lambda i: hashlib.sha256(f"{clip_id}\n{count}\n{i}".encode()).digest())
     return tuple(sorted(ranked[:count]))
 
 

@@ -12,7 +12,7 @@ from edge_aver.targets import runtime_module
 
 pytest.importorskip("nncf", reason="needs the extra that exports")
 
-from edge_aver.quantize.qdq import quantize_qdq  # noqa: E402
+from edge_aver.quantize.qdq import quantize_qdq
 
 RECIPE = fit_recipe(
     load_recipe("int8", own_network=True),
