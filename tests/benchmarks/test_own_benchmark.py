@@ -117,6 +117,7 @@ def test_a_condition_that_means_nothing_for_it_is_told_in_its_row(place, capsys)
 
     said = capsys.readouterr()
     assert "overheard takes audio alone: faces alone tells nothing" in " ".join((said.out + said.err).split())
+    assert "INVALID" in said.out
 
 
 @pytest.mark.parametrize("condition", ["missing-faces-5"])
