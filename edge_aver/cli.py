@@ -10,6 +10,7 @@ import typer
 
 from edge_aver import __version__
 from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run
+from edge_aver.commands.own_options import SplitCommand
 from edge_aver.containment import contained
 from edge_aver.errors import EdgeAverError
 
@@ -102,4 +103,4 @@ for _command in (
     installed.targets,
     installed.doctor,
 ):
-    app.command()(_command)
+    app.command(cls=SplitCommand if _command is artifacts.export else None)(_command)

@@ -223,7 +223,9 @@ def show_artifacts(artifacts: Sequence[Artifact], json_path: str | None, advice:
             console.print(_ladder(artifact))
         parameters = artifacts[0].spec.parameters
         if parameters is not None:
-            counts = f"{parameters.deployed:,} deployed, {parameters.paper:,} counted as the paper does"
+            counts = f"{parameters.deployed:,} deployed"
+            if artifacts[0].spec.network is None:
+                counts += f", {parameters.paper:,} counted as the paper does"
             console.print(f"Parameters: {counts}", highlight=False)
         for line in (*_note(artifacts[0].spec.note), *map(str, advice)):
             console.print(line, highlight=False, markup=False)

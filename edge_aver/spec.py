@@ -22,6 +22,7 @@ __all__ = [
     "Preprocessing",
     "TensorSpec",
     "logits_of",
+    "media_inputs",
     "provenance_note",
 ]
 
@@ -159,7 +160,10 @@ class TensorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """Parameter counts: what is deployed, and the paper's way (backbone with its ImageNet classifier)."""
+    """Parameter counts: what is deployed, and the paper's way (backbone with its ImageNet classifier).
+
+    A network that is none of the paper's is counted one way: both are what is deployed.
+    """
 
     deployed: int
     paper: int
@@ -179,13 +183,17 @@ class CalibrationManifest:
         return sha256_bytes(json.dumps(asdict(self), sort_keys=True).encode())
 
 
-def _inputs() -> tuple[TensorSpec, ...]:
-    constants = Preprocessing()
+def media_inputs(constants: Preprocessing) -> tuple[TensorSpec, ...]:
+    """What a front end makes of media by these constants: `faces` (N, T, H, W, 3) uint8, `audio` (N, T, F) float32."""
     side = constants.face_size_px
     return (
         TensorSpec(name="faces", dtype="uint8", shape=("batch", constants.frames, side, side, 3)),
         TensorSpec(name="audio", dtype="float32", shape=("batch", constants.frames, constants.audio_features)),
     )
+
+
+def _inputs() -> tuple[TensorSpec, ...]:
+    return media_inputs(Preprocessing())
 
 
 def logits_of(labels: tuple[str, ...]) -> tuple[TensorSpec, ...]:
@@ -202,7 +210,7 @@ class ModelSpec:
     """What a checkpoint or artifact must know of itself; it travels inside the file.
 
     Attributes:
-        architecture: one of `ARCHITECTURES`.
+        architecture: one of `ARCHITECTURES`, or the name of a network of one's own.
         corpus: where the training clips came from (`ravdess`, `synthetic`, ...).
         fold: the subject-independent split, from 1; its actors stand in `train_actors` ... `test_actors`.
         inputs, outputs: the tensors of the whole-clip graph, in order.
@@ -210,6 +218,8 @@ class ModelSpec:
         parameters: counted both ways; None before the network exists.
         backbone_weights: what the backbone started from (`imagenet`, `none`, or a file's name and hash).
         frozen_backbone: whether only the fusion was trained.
+        network: where a network of one's own came from (`package.module:factory`, or the name of an entry point); None
+            for the paper's.
         checkpoint_sha256: of the checkpoint an artifact came from.
         precision: name of the recipe; None for a checkpoint.
         recipe_sha256: of the recipe's file.
@@ -230,6 +240,7 @@ class ModelSpec:
     parameters: Parameters | None = None
     backbone_weights: str = "none"
     frozen_backbone: bool = False
+    network: str | None = None
     checkpoint_sha256: str | None = None
     precision: str | None = None
     recipe_sha256: str | None = None
@@ -241,6 +252,29 @@ class ModelSpec:
     def note(self) -> str | None:
         """The sentence that every screen and report must carry for this network; None where none is needed."""
         return provenance_note(self.corpus)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, in order."""
+        return tuple(item.name for item in self.inputs)
+
+    def feed(self, faces: Any, audio: Any) -> dict[str, Any]:
+        """Those of both that the network takes, by name."""
+        both = {"faces": faces, "audio": audio}
+        return {item.name: both[item.name] for item in self.inputs}
+
+    @property
+    def media_gap(self) -> str | None:
+        """Why no front end here makes the network's inputs of media; None where its constants give them."""
+        made = {item.name: item for item in media_inputs(self.preprocessing)}
+        for item in self.inputs:
+            if item != made.get(item.name):
+                row = " x ".join(map(str, item.shape[1:]))
+                return (
+                    f"{self.architecture} takes {item.name} of {row}, which its preprocessing constants do not make of "
+                    "media: give it tensors of your own (predict_tensors)"
+                )
+        return None
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys."""

@@ -13,7 +13,7 @@ class Workspace:
     root: Path
 
     def prepared(self, corpus: str) -> Path:
-        """The prepared store of a corpus."""
+        """The prepared store of a corpus; of one with constants of a network of one's own, by its `store_name`."""
         return self.root / "prepared" / corpus
 
     def corpus(self, corpus: str) -> Path:

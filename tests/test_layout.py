@@ -26,7 +26,18 @@ READERS = {"export": ("export", "quantize")}
 """Packages that read a declaration folder, where it is not the one of the same name alone."""
 
 LEVELS = (
-    {"__init__", "errors", "files", "spec", "declarations", "console", "workspace", "locks", "containment"},
+    {
+        "__init__",
+        "errors",
+        "files",
+        "spec",
+        "spec_file",
+        "declarations",
+        "console",
+        "workspace",
+        "locks",
+        "containment",
+    },
     {"bundle", "media"},
     {"corpora", "targets"},
     {"calibration"},

@@ -12,7 +12,7 @@ from edge_aver.benchmarks.offline import combinations
 from edge_aver.benchmarks.request import GOLDEN, MediaClip, Request
 from edge_aver.benchmarks.suites import FrontEndPart, Suite
 from edge_aver.bundle import Artifact, open_artifact
-from edge_aver.corpora.store import PreparedStore
+from edge_aver.corpora.store import PreparedStore, store_name
 from edge_aver.errors import EdgeAverError, MeasurementError
 from edge_aver.files import sha256_file
 
@@ -78,7 +78,7 @@ def find_subjects(
     given = find_media(data, count=suite.end_to_end_clips, seed=suite.seed) if data else ()
     subjects, problems = [], []
     for artifact in artifacts:
-        store = prepared(artifact.spec.corpus)
+        store = prepared(store_name(artifact.spec.corpus, artifact.spec.preprocessing))
         subject = Subject(
             artifact=artifact,
             store=Path(GOLDEN) if golden and not store.is_dir() else store,
@@ -192,6 +192,6 @@ def _checked(subject: Subject, suite: Suite) -> Subject:
 def _checkpoint(folder: Path | None, artifact: Artifact) -> Path | None:
     """The very network that an artifact came from."""
     wanted = artifact.spec.checkpoint_sha256
-    if folder is None or wanted is None:
+    if folder is None or wanted is None or artifact.spec.network is not None:
         return None
     return next((path for path in sorted(folder.glob("*.safetensors")) if sha256_file(path) == wanted), None)

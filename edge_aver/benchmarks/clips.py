@@ -27,10 +27,12 @@ T = TypeVar("T")
 def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipRecord]]:
     """The prepared store, and the clips of the fold's test actors in it, in the store's order.
 
+    Of a network that tells fewer emotions apart, those whose emotion is one of its labels.
+
     Raises:
         CorpusError: no prepared store.
         MeasurementError: one of another corpus or with other constants, or without such clips, or with labels that
-            the network does not know.
+            the network does not know (of a network of one's own: none that it does).
     """
     store = PreparedStore.open(folder)
     if store.corpus != spec.corpus:
@@ -44,12 +46,17 @@ def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipR
             f" of fold {spec.fold}; run edge-aver prepare --corpus {spec.corpus}"
         )
     unknown = {store.labels[record.label] for record in records} - set(spec.labels)
-    if unknown:
+    if unknown and spec.network is None:
         raise MeasurementError(
             f"prepared {spec.corpus} clips are labelled {', '.join(sorted(unknown))}, which the network does not know "
             f"({', '.join(spec.labels)}); train it again"
         )
-    return store, records
+    if not (known := [record for record in records if store.labels[record.label] in spec.labels]):
+        raise MeasurementError(
+            f"none of the labels of {spec.architecture} ({', '.join(spec.labels)}) is an emotion of {spec.corpus} "
+            f"({', '.join(store.labels)}): there is no clip whose answer is known"
+        )
+    return store, known
 
 
 def media_missing(corpus: str, records: Sequence[ClipRecord]) -> str | None:

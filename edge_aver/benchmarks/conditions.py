@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_aver.errors import MeasurementError
-from edge_aver.spec import Preprocessing
+from edge_aver.spec import ModelSpec, Preprocessing
 
 __all__ = [
     "AUDIO",
@@ -16,6 +16,7 @@ __all__ = [
     "MODALITIES",
     "VISUAL",
     "accuracy_case",
+    "check_applies",
     "check_condition",
     "conditions_of",
     "mask",
@@ -57,6 +58,22 @@ def check_condition(name: str) -> None:
     if name not in MODALITIES and not 0 < _missing(name) < _FRAMES:
         known = f"{', '.join(MODALITIES)}, missing-faces-1 to missing-faces-{_FRAMES - 1}"
         raise MeasurementError(f"unknown condition {name!r}; known: {known}")
+
+
+def check_applies(name: str, spec: ModelSpec) -> None:
+    """Refuse a condition that means nothing for a network of one's own.
+
+    Raises:
+        MeasurementError: it takes one modality alone, or looks at another number of frames than 15.
+    """
+    if name == BOTH:
+        return
+    if len(spec.input_names) == 1:
+        raise MeasurementError(f"{spec.architecture} takes {spec.input_names[0]} alone: {told(name)} tells nothing")
+    if _missing(name) and spec.preprocessing.frames != _FRAMES:
+        raise MeasurementError(
+            f"{told(name)}: {spec.architecture} looks at {spec.preprocessing.frames} frames; leave --missing-faces out"
+        )
 
 
 def told(name: str) -> str:

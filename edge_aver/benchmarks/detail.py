@@ -68,8 +68,8 @@ def _overheads(summary: Summary) -> Iterator[str]:
 
 def _memory(summary: Summary) -> Iterator[str]:
     table = summary.memory
-    counts = f"{millions(table.parameters_paper)} M by paper, {millions(table.parameters_deployed)} M deployed"
-    yield f"parameters: {counts}"
+    by_paper = f"{millions(table.parameters_paper)} M by paper, " if summary.result.spec.network is None else ""
+    yield f"parameters: {by_paper}{millions(table.parameters_deployed)} M deployed"
     parts = (
         ("files", table.file_bytes),
         ("library", table.library_bytes),

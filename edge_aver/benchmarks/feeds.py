@@ -10,6 +10,7 @@ from edge_aver.benchmarks.clips import test_clips
 from edge_aver.benchmarks.request import GOLDEN, Request
 from edge_aver.bundle import open_artifact
 from edge_aver.corpora.golden import golden_clips
+from edge_aver.errors import MeasurementError
 from edge_aver.files import sha256_bytes
 
 __all__ = ["Feed", "feeds_of"]
@@ -32,6 +33,8 @@ def feeds_of(request: Request) -> tuple[tuple[str, ...], list[Feed]]:
     """
     spec = open_artifact(Path(request.artifact)).spec
     if request.store == GOLDEN:
+        if spec.media_gap:
+            raise MeasurementError(f"no made-up clips: {spec.media_gap}")
         golden = golden_clips(_GOLDEN_CLIPS, spec.preprocessing)
         feeds = [(golden["faces"][[i]], golden["audio"][[i]]) for i in range(_GOLDEN_CLIPS)]
         return tuple(sha256_bytes(faces.tobytes() + audio.tobytes()) for faces, audio in feeds), feeds

@@ -111,7 +111,7 @@ def run_benchmark(
             asked = request(case, subject, suite, threads)
             began_s = time.monotonic()
             with sampled(find_sensors() if case.name == "network" else None) as log:
-                outcome = _outcome(asked, suite.timeout_s)
+                outcome = _outcome(asked, suite.timeout_s, own_network=subject.artifact.spec.network)
             outcomes[case.artifact].append(outcome)
             joined = join_logs(sensors.get(case.artifact), _with_span(log(), outcome, began_s))
             sensors |= {case.artifact: joined} if joined else {}
@@ -142,7 +142,9 @@ def _check_conditions(conditions: Sequence[str], suite: Suite) -> None:
         raise MeasurementError(f"suite {suite.name} measures no accuracy; leave out --modality and --missing-faces")
 
 
-def _outcome(request: Request, timeout_s: float) -> Answer | Gap:
+def _outcome(request: Request, timeout_s: float, *, own_network: str | None = None) -> Answer | Gap:
+    if request.case == "reference" and own_network is not None:
+        return _gap(request, f"there is no reference stack for a network of one's own ({own_network})", failed=False)
     if request.case == "reference" and request.checkpoint is None:
         return _gap(request, "the checkpoint that the artifact came from is not in the workspace", failed=False)
     if request.store == GOLDEN and request.case not in _WITHOUT_CLIPS:

@@ -83,7 +83,8 @@ def measure_with_tool(request: Request) -> ToolAnswer:
         properties = {"CPU": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"} | threads}
         config.write_text(json.dumps(properties), encoding="utf-8")
         command = [program, "-m", str(artifact.path / "model.xml"), "-load_config", str(config), *_SYNCHRONOUS]
-        command += ["-data_shape", "faces[1,15,224,224,3],audio[1,15,128]", "-niter", str(request.queries)]
+        shapes = ((item.name, ",".join(map(str, (1, *item.shape[1:])))) for item in artifact.spec.inputs)
+        command += ["-data_shape", ",".join(f"{name}[{row}]" for name, row in shapes), "-niter", str(request.queries)]
         command += ["-json_stats", "-report_type", "no_counters", "-report_folder", folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         report = Path(folder) / "benchmark_report.json"
@@ -123,7 +124,8 @@ def _bare_onnxruntime(path: Path, threads: int | None) -> Iterator[Ask]:
     if threads is not None:
         options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    yield lambda feed: session.run(None, {"faces": feed[0], "audio": feed[1]})
+    names = [item.name for item in session.get_inputs()]
+    yield lambda feed: session.run(None, {name: feed[_PLACES.index(name)] for name in names})
 
 
 @contextmanager
@@ -138,13 +140,17 @@ def _bare_openvino(path: Path, threads: int | None) -> Iterator[Ask]:
     }
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = threads
-    request = openvino.Core().compile_model(path / "model.xml", "CPU", config).create_infer_request()
-    yield lambda feed: request.infer({"faces": feed[0], "audio": feed[1]}, share_inputs=True)
+    compiled = openvino.Core().compile_model(path / "model.xml", "CPU", config)
+    request, names = compiled.create_infer_request(), [item.any_name for item in compiled.inputs]
+    yield lambda feed: request.infer({name: feed[_PLACES.index(name)] for name in names}, share_inputs=True)
 
 
 _BARE: Mapping[str, tuple[str, Any]] = {
     "onnxruntime": ("bare onnxruntime session.run", _bare_onnxruntime),
     "openvino": ("bare openvino request.infer", _bare_openvino),
 }
+
+_PLACES = ("faces", "audio")
+"""What stands where in a `Feed`."""
 
 _SYNCHRONOUS = ("-d", "CPU", "-hint", "latency", "-api", "sync", "-infer_precision", "CPU:f32")

@@ -43,8 +43,9 @@ def probe(artifacts: Sequence[Artifact]) -> tuple[tuple[float, ...], ...]:
         EdgeAverError: an artifact that does not open or run here.
     """
     random = np.random.default_rng(0)
-    faces = random.integers(0, 256, (1, 15, 224, 224, 3), dtype=np.uint8)
-    audio = random.normal(size=(1, 15, 128)).astype(np.float32)
+    shapes = {item.name: (1, *map(int, item.shape[1:])) for item in artifacts[0].spec.inputs}
+    faces = random.integers(0, 256, shapes.get("faces", (1,)), dtype=np.uint8)
+    audio = random.normal(size=shapes.get("audio", (1,))).astype(np.float32)
     spent: list[list[float]] = [[] for _ in artifacts]
     with ExitStack() as stack:
         models = [stack.enter_context(runtime.load(artifact.path)) for artifact in artifacts]

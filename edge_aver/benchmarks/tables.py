@@ -76,7 +76,9 @@ def _sizes(summary: Summary) -> list[str]:
     peak = summary.peak_bytes
     lines = [f"{megabytes(summary.result.artifact.size_bytes)} MB file"]
     if parameters := summary.result.spec.parameters:
-        lines += [f"{millions(parameters.deployed)} M deployed", f"{millions(parameters.paper)} M by paper"]
+        lines.append(f"{millions(parameters.deployed)} M deployed")
+        if summary.result.spec.network is None:
+            lines.append(f"{millions(parameters.paper)} M by paper")
     lines.append(f"peak RSS {megabytes(peak)}" + (" MB" if peak else ""))
     if summary.on_gpu:
         device = summary.device_memory_bytes

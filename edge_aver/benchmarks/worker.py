@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_aver import runtime
 from edge_aver.benchmarks.clips import media_missing, test_clips
-from edge_aver.benchmarks.conditions import BOTH, mask
+from edge_aver.benchmarks.conditions import BOTH, check_applies, mask
 from edge_aver.benchmarks.feeds import Feed, feeds_of
 from edge_aver.benchmarks.front_end import (
     AgreementAnswer,
@@ -177,6 +177,7 @@ def _time_queries(
 
 
 def _accuracy(request: Request) -> AccuracyAnswer:
+    check_applies(request.condition, _spec(request))
     store, records = test_clips(_spec(request), Path(request.store))
     with runtime.load(request.artifact, threads=request.threads) as model:
         predictions = tuple(

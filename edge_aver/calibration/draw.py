@@ -1,7 +1,7 @@
 """The stratified draw of calibration clips from a fold's training actors, and the checks that keep it honest."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import ClipRecord, PreparedClip, PreparedStore
 from edge_aver.errors import CorpusError, LeakError
-from edge_aver.spec import CalibrationManifest
+from edge_aver.spec import CalibrationManifest, Preprocessing
 
 __all__ = ["calibration_clips", "check_manifest", "draw_calibration"]
 
@@ -60,15 +60,22 @@ def check_manifest(manifest: CalibrationManifest, fold: Fold) -> None:
         raise LeakError(f"{where}: actors {', '.join(map(str, strangers))} are not training actors")
 
 
-def calibration_clips(store: PreparedStore, manifest: CalibrationManifest) -> Iterator[PreparedClip]:
+def calibration_clips(
+    store: PreparedStore, manifest: CalibrationManifest, *, inputs: Collection[str] = ("faces", "audio")
+) -> Iterator[PreparedClip]:
     """The clips of a manifest, one in memory at a time; the whole set is checked before the first is given.
+
+    Args:
+        store: that holds them.
+        manifest: which.
+        inputs: the tensors that a network takes of a clip; others may be anything.
 
     Raises:
         CorpusError: a clip is missing, or its tensors are no longer those of the manifest.
         LeakError: a clip's actor is not in the manifest, or faces or speech are constant or noise.
     """
     _check_records(store, manifest)
-    _check_content(store, manifest)
+    _check_content(store, manifest, inputs)
     return (store.load(identifier) for identifier, _ in manifest.clips)
 
 
@@ -105,7 +112,7 @@ def _check_records(store: PreparedStore, manifest: CalibrationManifest) -> None:
             raise LeakError(f"calibration clip {identifier} is of actor {record.actor}, not in the manifest")
 
 
-def _check_content(store: PreparedStore, manifest: CalibrationManifest) -> None:
+def _check_content(store: PreparedStore, manifest: CalibrationManifest, inputs: Collection[str]) -> None:
     ranges: dict[str, list[tuple[float, float]]] = {"faces": [], "audio": []}
     likeness: dict[str, list[float]] = {"faces": [], "audio": []}
     for identifier, _ in manifest.clips:
@@ -113,8 +120,8 @@ def _check_content(store: PreparedStore, manifest: CalibrationManifest) -> None:
         for name, tensor in (("faces", clip.faces), ("audio", clip.audio)):
             ranges[name].append((float(tensor.min()), float(tensor.max())))
         likeness["faces"].append(_pixel_correlation(clip.faces))
-        likeness["audio"].append(_segment_correlation(clip.audio, store.preprocessing.segment_offsets))
-    for name, extremes in ranges.items():
+        likeness["audio"].append(_segment_correlation(clip.audio, store.preprocessing))
+    for name, extremes in ((name, ranges[name]) for name in ranges if name in inputs):
         lowest, highest = (np.array(extremes)[:, axis] for axis in (0, 1))
         if lowest.min() == highest.max():
             raise LeakError(f"calibration {name} are constant ({lowest.min():g}) over all {len(extremes)} clips")
@@ -128,8 +135,14 @@ def _pixel_correlation(faces: npt.NDArray[np.uint8]) -> float:
     return _correlation(green[:, :, 1:], green[:, :, :-1])
 
 
-def _segment_correlation(audio: npt.NDArray[np.float32], offsets: Sequence[int]) -> float:
-    """Correlation of each segment's vector with its copy in the next frame's; 1 where a clip is silent."""
+def _segment_correlation(audio: npt.NDArray[np.float32], constants: Preprocessing) -> float:
+    """Correlation of each segment's vector with its copy in the next frame's; 1 where a clip is silent.
+
+    Where frames hold no copies (features of one's own, or one segment a frame), of each frame's vector with the next's.
+    """
+    offsets = constants.segment_offsets
+    if audio.shape[1] != constants.audio_features or not {-1, 0} <= set(offsets):
+        return _correlation(audio[1:], audio[:-1]) if len(audio) > 1 else 1.0
     blocks = np.split(audio, len(offsets), axis=1)
     return _correlation(blocks[offsets.index(-1)][1:], blocks[offsets.index(0)][:-1])
 

@@ -11,7 +11,7 @@ from edge_aver.commands.options import (
     PRECISION,
     PRECISIONS,
     WORKSPACE,
-    ArchOption,
+    ArchFilter,
     CorpusOption,
     FoldOption,
     JsonOption,
@@ -21,6 +21,7 @@ from edge_aver.commands.options import (
     WorkspaceOption,
     refuse,
 )
+from edge_aver.commands.own_options import ModelOption, ModelSpecOption, SplitOption, plan_export_of
 from edge_aver.doctor import require
 from edge_aver.workspace import Workspace
 
@@ -28,7 +29,9 @@ __all__ = ["build", "bundle", "export", "verify"]
 
 
 def export(
-    arch: ArchOption,
+    arch: ArchFilter = None,
+    model: ModelOption = None,
+    model_spec: ModelSpecOption = None,
     precision: Annotated[
         list[str] | None, typer.Option("--precision", callback=PRECISION, help=f"{PRECISIONS}; may be repeated.")
     ] = None,
@@ -40,9 +43,7 @@ def export(
     calibration_clips: Annotated[
         int | None, typer.Option("--calibration-clips", min=1, help="Not the recipe's.")
     ] = None,
-    split: Annotated[
-        bool, typer.Option("--split", help="frame_encoder and fusion too, beside the whole: for streams.")
-    ] = False,
+    split: SplitOption = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Measure what each block costs; write a recipe, build none.")
     ] = False,
@@ -56,11 +57,12 @@ def export(
     require("export")
     from edge_aver.benchmarks.probe import advise_builds
     from edge_aver.export.pipeline import export as export_checkpoint
-    from edge_aver.export.plan import plan_export
 
-    request = plan_export(
+    request = plan_export_of(
         Workspace(root=workspace),
-        architecture=arch,
+        arch=arch,
+        model=model,
+        model_spec=model_spec,
         recipes=[*(precision or []), *map(str, recipe or [])],
         targets=target or CPU_TARGETS,
         checkpoint=checkpoint,

@@ -7,7 +7,7 @@ import typer
 
 from edge_aver import screens
 from edge_aver.commands.options import (
-    ARCH,
+    ANY_ARCH,
     CPU_TARGETS,
     SUITE,
     SUITES,
@@ -27,7 +27,7 @@ __all__ = ["benchmark"]
 
 
 def benchmark(
-    arch: Annotated[list[str] | None, typer.Option("--arch", callback=ARCH, help="All by default.")] = None,
+    arch: Annotated[list[str] | None, typer.Option("--arch", callback=ANY_ARCH, help="All by default.")] = None,
     precision: Annotated[list[str] | None, typer.Option("--precision", help="All by default.")] = None,
     target: Annotated[list[str] | None, typer.Option("--target", callback=TARGET, help="All by default.")] = None,
     corpus: Annotated[list[str] | None, typer.Option("--corpus", help="Trained on; all by default.")] = None,

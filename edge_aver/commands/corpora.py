@@ -16,6 +16,7 @@ from edge_aver.commands.options import (
     WorkspaceOption,
     refuse,
 )
+from edge_aver.commands.own_options import ModelSpecOption, constants_of
 from edge_aver.doctor import require
 from edge_aver.spec import Preprocessing
 from edge_aver.workspace import Workspace
@@ -57,14 +58,15 @@ def prepare(
     reference: Annotated[
         bool, typer.Option("--reference", help="By facenet-pytorch and librosa themselves, to compare with; slow.")
     ] = False,
+    model_spec: ModelSpecOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     workers: WorkersOption = None,
     json_path: JsonOption = None,
 ) -> None:
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
-    place = Workspace(root=workspace)
+    place, constants = Workspace(root=workspace), constants_of(model_spec)
     if corpus in ("manifest", "crema-d"):
-        refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
+        refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws, "--model-spec": model_spec})
         if corpus != "manifest":
             refuse(f"corpus {corpus}", {"--name": name, "--labels": labels})
         if data is None:
@@ -81,9 +83,12 @@ def prepare(
         if speech is None or faces is None:
             raise typer.BadParameter("corpus composite joins recordings with faces: give --speech DIR and --faces ZIP")
         from edge_aver.corpora.composite import prepare_composite
+        from edge_aver.corpora.store import store_name
 
-        folder = place.prepared(corpus)
-        summary = prepare_composite(speech, faces, folder=folder, draws=draws or 1, workers=workers)
+        folder = place.prepared(store_name(corpus, constants or Preprocessing()))
+        summary = prepare_composite(
+            speech, faces, folder=folder, draws=draws or 1, constants=constants, workers=workers
+        )
     else:
         refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
         require("prepare")
@@ -91,7 +96,9 @@ def prepare(
         from edge_aver.export.front_end import front_end_plan
 
         front_end = front_end_plan(place.artifacts, reference=reference)
-        summary = prepare_corpus(corpus, data=data, workspace=place, front_end=front_end, workers=workers)
+        summary = prepare_corpus(
+            corpus, data=data, workspace=place, front_end=front_end, constants=constants, workers=workers
+        )
     screens.show_prepared(summary, json_path)
 
 

@@ -1,5 +1,6 @@
 """Options that several subcommands share, and the checks of what is given for them."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from edge_aver.declarations import shipped_names
 from edge_aver.spec import ARCHITECTURES, Preprocessing
 
 __all__ = [
+    "ANY_ARCH",
     "ARCH",
     "CORPUS",
     "CPU_TARGETS",
@@ -20,6 +22,7 @@ __all__ = [
     "SUITES",
     "TARGET",
     "WORKSPACE",
+    "AnyArchFilter",
     "ArchFilter",
     "ArchOption",
     "CorpusOption",
@@ -46,12 +49,17 @@ _MOST_MISSING = Preprocessing().frames - 1
 CPU_TARGETS = ("openvino-cpu", "onnxruntime-cpu")
 
 
-def one_of(what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = False) -> Callable[[Any], Any]:
-    """A callback that refuses unknown names and lists the known ones; `toml` also takes a path to a declaration."""
+def one_of(
+    what: str, known: Callable[[], tuple[str, ...]], *, toml: bool = False, own: re.Pattern[str] | None = None
+) -> Callable[[Any], Any]:
+    """A callback that refuses unknown names and lists the known ones.
+
+    `toml` also takes a path to a declaration, `own` names of a person's own.
+    """
 
     def check(value: Any) -> Any:
         for name in [value] if isinstance(value, str) else value or []:
-            if name not in known() and not (toml and name.endswith(".toml")):
+            if name not in known() and not (toml and name.endswith(".toml")) and not (own and own.fullmatch(name)):
                 raise typer.BadParameter(f"unknown {what} {name!r}; known: {', '.join(known())}")
         return value
 
@@ -95,6 +103,7 @@ def _names(folder: str) -> Callable[[], tuple[str, ...]]:
 
 
 ARCH = one_of("architecture", lambda: ARCHITECTURES)
+ANY_ARCH = one_of("architecture", lambda: ARCHITECTURES, own=re.compile("[a-z0-9]+(-[a-z0-9]+)*"))
 PRECISION = one_of("precision", _names("export/recipes"))
 TARGET = one_of("target", _names("targets/devices"), toml=True)
 SUITE = one_of("suite", _names("benchmarks/suites"), toml=True)
@@ -134,5 +143,8 @@ KeyOption = Annotated[
 TargetOption = Annotated[str | None, typer.Option("--target", callback=TARGET, help="Device profile.")]
 PrecisionOption = Annotated[str | None, typer.Option("--precision", help="Of the artifact; the newest by default.")]
 ArchFilter = Annotated[str | None, typer.Option("--arch", callback=ARCH, metavar="ca|id|sa", help="Architecture.")]
+AnyArchFilter = Annotated[
+    str | None, typer.Option("--arch", callback=ANY_ARCH, metavar="ca|id|sa|NAME", help="Architecture.")
+]
 
 WORKSPACE = Path("workspace")

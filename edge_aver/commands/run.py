@@ -10,7 +10,7 @@ import typer
 from edge_aver import screens
 from edge_aver.commands.options import (
     WORKSPACE,
-    ArchFilter,
+    AnyArchFilter,
     JsonOption,
     KeyOption,
     PrecisionOption,
@@ -31,7 +31,7 @@ def run(
     ] = None,
     target: TargetOption = None,
     precision: PrecisionOption = None,
-    arch: ArchFilter = None,
+    arch: AnyArchFilter = None,
     artifact: Annotated[Path | None, typer.Option("--artifact", help="Instead of the workspace's newest.")] = None,
     bundle: Annotated[Path | None, typer.Option("--bundle", metavar="X.aver", help="Instead of an artifact.")] = None,
     key: KeyOption = None,

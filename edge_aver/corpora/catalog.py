@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edge_aver.corpora.prepare import PrepareSummary, prepare
 from edge_aver.corpora.ravdess import find_clips
+from edge_aver.corpora.store import store_name
 from edge_aver.corpora.synthetic import generate_corpus
 from edge_aver.corpora.synthetic.generate import MARKER
 from edge_aver.errors import CorpusError
@@ -18,7 +19,13 @@ CORPORA = ("ravdess", "synthetic")
 
 
 def prepare_corpus(
-    corpus: str, *, data: Path | None, workspace: Workspace, front_end: FrontEndPlan, workers: int | None = None
+    corpus: str,
+    *,
+    data: Path | None,
+    workspace: Workspace,
+    front_end: FrontEndPlan,
+    constants: Preprocessing | None = None,
+    workers: int | None = None,
 ) -> PrepareSummary:
     """Prepare a corpus into the workspace's store; what is prepared already is kept.
 
@@ -27,6 +34,7 @@ def prepare_corpus(
         data: folder of its clips; None only for `synthetic`, which is then generated into the workspace.
         workspace: where to write.
         front_end: what makes tensors of a clip.
+        constants: from clip to tensors; None for those of this version. Others have a store of their own.
         workers: processes; as many as there are cores by default.
 
     Raises:
@@ -41,13 +49,14 @@ def prepare_corpus(
         generate_corpus(data, workers=workers)
     _check_kind(corpus, data)
     clips, refusals = find_clips(data)
+    constants = constants or Preprocessing()
     return prepare(
         clips,
         refusals,
-        folder=workspace.prepared(corpus),
+        folder=workspace.prepared(store_name(corpus, constants)),
         corpus=corpus,
         front_end=front_end,
-        constants=Preprocessing(),
+        constants=constants,
         workers=workers,
     )
 

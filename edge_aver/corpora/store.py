@@ -18,7 +18,7 @@ from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
 from edge_aver.locks import sweep
 from edge_aver.spec import LABELS, Preprocessing
 
-__all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "tensors_digest", "write_clip_tensors"]
+__all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "store_name", "tensors_digest", "write_clip_tensors"]
 
 _FORMAT = 1
 _SOURCES = {
@@ -104,7 +104,8 @@ class PreparedStore:
             CorpusError: there is none, it is empty, another version of edge-aver wrote it, or the constants differ.
         """
         store = _read_header(folder)
-        command = f"edge-aver prepare {_source(folder.name)}"
+        corpus, dot, _ = folder.name.partition(".")
+        command = f"edge-aver prepare {_source(corpus)}" + (" --model-spec TOML" if dot else "")
         if store is None or not any(store.clips_folder.glob("*.npz")):
             state = "no prepared clips here" if store is None else "a prepared store without clips"
             raise CorpusError(f"{folder}: {state}; make them with: {command}")
@@ -212,6 +213,11 @@ class PreparedStore:
         if name is not None:
             table["label"] = self.labels.index(str(relabel) if unknown else name)
         return ClipRecord(**{**table, "source": Path(table["source"])}), unknown
+
+
+def store_name(corpus: str, constants: Preprocessing) -> str:
+    """Folder of a corpus's store in a workspace: its name, and a digest of the constants where they are not ours."""
+    return corpus if constants == Preprocessing() else f"{corpus}.{constants.digest()[:8]}"
 
 
 def write_clip_tensors(

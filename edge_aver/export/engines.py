@@ -12,7 +12,7 @@ from edge_aver.console import say
 from edge_aver.errors import ExportError, TargetError
 from edge_aver.export.ladder import Ladder
 from edge_aver.export.parity import ParityStep
-from edge_aver.export.split import split_onnx
+from edge_aver.export.split import PAPER_CUT, Cut, split_onnx
 from edge_aver.locks import scratch_folder
 from edge_aver.quantize import ParityLimits
 from edge_aver.quantize.lint import lint_qdq
@@ -76,6 +76,7 @@ def build_parts(
     runtime: RuntimeModule,
     profile: DeviceProfile,
     *,
+    cut: Cut = PAPER_CUT,
     check: Callable[[Mapping[str, Path]], ParityStep] | None = None,
 ) -> tuple[Path, ...]:
     """Build `frame_encoder` and `fusion` beside the whole network, each with a sidecar of its own.
@@ -85,6 +86,7 @@ def build_parts(
         lowered: the graph that it was built from.
         runtime: that builds.
         profile: of the device.
+        cut: where the graph is cut.
         check: compares what was built, by part, with PyTorch; None where that cannot run here.
 
     Raises:

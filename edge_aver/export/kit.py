@@ -25,7 +25,7 @@ from edge_aver.bundle.kit import (
 )
 from edge_aver.corpora.golden import golden_clips
 from edge_aver.errors import ExportError
-from edge_aver.export.split import split_onnx
+from edge_aver.export.split import Cut, split_onnx
 from edge_aver.quantize import Recipe
 from edge_aver.spec import FEATURES, ModelSpec
 from edge_aver.targets import DeviceProfile, runtime_module
@@ -50,6 +50,7 @@ class KitPlan:
         recipe: whose limits the device must keep.
         profile: of the device.
         spec: of the network.
+        cut: where the network has two parts; None where it is built whole alone.
     """
 
     lowered: Path
@@ -57,6 +58,7 @@ class KitPlan:
     recipe: Recipe
     profile: DeviceProfile
     spec: ModelSpec
+    cut: Cut | None
 
 
 def make_kit(plan: KitPlan, folder: Path) -> Mapping[str, Any]:
@@ -73,15 +75,19 @@ def make_kit(plan: KitPlan, folder: Path) -> Mapping[str, Any]:
         What the sidecar tells of it.
 
     Raises:
-        ExportError: the graph cannot be split into its parts, or gives something that is not finite.
+        ExportError: the graph cannot be split into its parts, gives something that is not finite, or takes features
+            that no golden clip has.
     """
+    if gap := plan.spec.media_gap:
+        raise ExportError(f"no kit for {plan.profile.name}, whose device is held to golden clips: {gap}")
     whole = folder / f"{CLIP}.onnx"
     model = onnx.load(plan.lowered)
     del model.metadata_props[:]
     onnx.save(model, whole)
-    parts = split_onnx(whole, folder)
+    parts = split_onnx(whole, folder, plan.cut) if plan.cut else {}
     inner = _blocks(whole, plan.blocks)
-    clips = golden_clips(GOLDEN_CLIPS, plan.spec.preprocessing)
+    made = golden_clips(GOLDEN_CLIPS, plan.spec.preprocessing)
+    clips = plan.spec.feed(made["faces"], made["audio"])
     golden = _expected(whole, parts, clips, inner)
     graphs = tuple(_graph(name, path, inner, plan) for name, path in {CLIP: whole, **parts}.items())
     kit = Kit(
@@ -123,16 +129,23 @@ def _expected(
     answer = _run(whole, clips, tuple(inner.values()))
     golden = {tensor_key(CLIP, name): value for name, value in (*clips.items(), ("logits", answer["logits"]))}
     golden |= {block_key(block): answer[tensor][:1].astype(np.float32) for block, tensor in inner.items()}
+    if parts:
+        golden |= _expected_parts(parts, clips)
+    if broken := [name for name, value in golden.items() if not np.isfinite(value).all()]:
+        raise ExportError(f"{whole.name}: {broken[0]} is not finite on the golden clips; keep its block in fp32")
+    return golden
+
+
+def _expected_parts(parts: Mapping[str, Path], clips: Mapping[str, Array]) -> dict[str, Array]:
     encoder, fusion = parts.values()
     frames = {"faces": clips["faces"].reshape(-1, *clips["faces"].shape[2:])}
     features = _run(encoder, frames, ())[FEATURES]
-    taken = {FEATURES: features.reshape(*clips["faces"].shape[:2], -1), "audio": clips["audio"]}
+    heard = {name: value for name, value in clips.items() if name != "faces"}
+    taken = {FEATURES: features.reshape(*clips["faces"].shape[:2], *features.shape[1:]), **heard}
     encoder_name, fusion_name = parts
-    golden |= {tensor_key(encoder_name, name): value for name, value in (*frames.items(), (FEATURES, features))}
+    golden = {tensor_key(encoder_name, name): value for name, value in (*frames.items(), (FEATURES, features))}
     golden |= {tensor_key(fusion_name, name): value for name, value in taken.items()}
     golden[tensor_key(fusion_name, "logits")] = _run(fusion, taken, ())["logits"]
-    if broken := [name for name, value in golden.items() if not np.isfinite(value).all()]:
-        raise ExportError(f"{whole.name}: {broken[0]} is not finite on the golden clips; keep its block in fp32")
     return golden
 
 

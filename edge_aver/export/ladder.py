@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import PreparedClip, PreparedStore
 from edge_aver.errors import ArtifactError, CorpusError
 from edge_aver.export.parity import ParityStep, check_step, first_diverging_block, measure_step
 from edge_aver.export.trace import read_blocks
-from edge_aver.models.network import AverNetwork, block_paths
+from edge_aver.models.network import block_paths
 from edge_aver.quantize import ParityLimits
-from edge_aver.spec import FEATURES, PARTS
+from edge_aver.spec import FEATURES, PARTS, ModelSpec
 from edge_aver.targets import Runner, RuntimeModule, runtime_module
 
-__all__ = ["Ladder", "parity_clips"]
+__all__ = ["Ladder", "parity_clips", "run_parts"]
 
 Array = npt.NDArray[Any]
 
@@ -48,11 +49,13 @@ class Ladder:
     Args:
         network: the trained network, in evaluation mode.
         clips: to compare on.
+        spec: which inputs it takes; None for both.
     """
 
-    def __init__(self, network: AverNetwork, clips: Sequence[PreparedClip]) -> None:
+    def __init__(self, network: nn.Module, clips: Sequence[PreparedClip], spec: ModelSpec | None = None) -> None:
+        spec = spec or ModelSpec(architecture="", corpus="", fold=1)
         self._network = network.eval().cpu()
-        self._feeds: list[dict[str, Array]] = [{"faces": clip.faces[None], "audio": clip.audio[None]} for clip in clips]
+        self._feeds: list[dict[str, Array]] = [spec.feed(clip.faces[None], clip.audio[None]) for clip in clips]
         self._logits = np.concatenate([_torch_logits(self._network, feed) for feed in self._feeds])
         self._blocks: Mapping[str, str] = {}
         self._checked: dict[tuple[Path, bool], ParityStep] = {}
@@ -96,7 +99,7 @@ class Ladder:
         feeds = self._feeds[: limits.clips]
         encoder, fusion = (runtime.open_runner(parts[part], trust=True) for part in PARTS)
         with encoder, fusion:
-            logits = np.concatenate([_fused(encoder, fusion, feed) for feed in feeds])
+            logits = np.concatenate([run_parts(encoder, fusion, feed) for feed in feeds])
         measured = measure_step("parts", self._logits[: len(feeds)], logits, limits)
         check_step(measured, parts["fusion"].name)
         return measured
@@ -122,26 +125,36 @@ class Ladder:
             return None
         wanted = _torch_blocks(self._network, self._feeds[0])
         tensors = {block: got[tensor] for block, tensor in self._blocks.items()}
+        # A module of one's own may give several tensors, or be called several times.
+        tensors = {
+            block: value for block, value in tensors.items() if block in wanted and wanted[block].shape == value.shape
+        }
         return first_diverging_block(list(tensors), wanted.__getitem__, tensors.__getitem__, limits)
 
 
-def _fused(encoder: Runner, fusion: Runner, feed: Mapping[str, Array]) -> Array:
+def run_parts(encoder: Runner, fusion: Runner, feed: Mapping[str, Array]) -> Array:
+    """Logits (1, L) of one clip by a network in two: each frame by itself, then all of them fused."""
     frames = [encoder.infer({"faces": face[None]})[FEATURES].copy() for face in feed["faces"][0]]
-    return fusion.infer({FEATURES: np.concatenate(frames)[None], "audio": feed["audio"]})["logits"].copy()
+    others = {name: value for name, value in feed.items() if name != "faces"}
+    return fusion.infer({FEATURES: np.concatenate(frames)[None], **others})["logits"].copy()
 
 
-def _torch_logits(network: AverNetwork, feed: Mapping[str, Array]) -> Array:
+def _torch_logits(network: nn.Module, feed: Mapping[str, Array]) -> Array:
     with torch.inference_mode():
-        logits: Array = network(torch.from_numpy(feed["faces"]), torch.from_numpy(feed["audio"])).numpy()
+        logits: Array = network(*map(torch.from_numpy, feed.values())).numpy()
     return logits
 
 
-def _torch_blocks(network: AverNetwork, feed: Mapping[str, Array]) -> dict[str, Array]:
+def _torch_blocks(network: nn.Module, feed: Mapping[str, Array]) -> dict[str, Array]:
     """What leaves each block in PyTorch."""
     found: dict[str, Array] = {}
 
     def keep(block: str) -> Any:
-        return lambda module, inputs, output: found.__setitem__(block, output.detach().numpy())
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, torch.Tensor):
+                found[block] = output.detach().numpy()
+
+        return hook
 
     hooks = [
         network.get_submodule(path).register_forward_hook(keep(block)) for block, path in block_paths(network).items()

@@ -20,8 +20,10 @@ from edge_aver.export.detector import ensure_detector
 from edge_aver.export.engines import build_parts, check_engine_here, check_lowered, say_build
 from edge_aver.export.kit import KitPlan, make_kit
 from edge_aver.export.ladder import Ladder, parity_clips
+from edge_aver.export.own_split import OwnParts, check_cut, check_parts, find_cut
 from edge_aver.export.parity import ParityStep
 from edge_aver.export.simplify import Simplification, simplify
+from edge_aver.export.split import PAPER_CUT, Cut
 from edge_aver.export.trace import onnx_from_torch, read_blocks
 from edge_aver.locks import scratch_folder, sweep, turn
 from edge_aver.models.checkpoint import Checkpoint
@@ -49,6 +51,7 @@ class ExportRequest:
         artifacts: where to write.
         calibration_clips: instead of the recipe's number.
         split: whether to build `frame_encoder` and `fusion` too, beside the whole network.
+        parts: of a network of one's own, its modules of these two; None where it is not split.
     """
 
     checkpoint: Checkpoint
@@ -59,13 +62,15 @@ class ExportRequest:
     artifacts: Path
     calibration_clips: int | None = None
     split: bool = False
+    parts: OwnParts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Graph:
-    """The simplified fp32 graph that every recipe starts from, and how it compares with PyTorch."""
+    """The simplified fp32 graph that every recipe starts from, how it compares with PyTorch, and where it is cut."""
 
     path: Path
+    cut: Cut | None
     steps: tuple[ParityStep, ...]
     simplification: Simplification
 
@@ -127,8 +132,13 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
         ensure_detector(request.artifacts)
         folder = stack.enter_context(scratch_folder(request.artifacts))
         advance = stack.enter_context(progress(f"Exporting {request.checkpoint.spec.architecture}", steps))
-        ladder = Ladder(request.checkpoint.network, parity_clips(request.store, request.fold, _clips_needed(request)))
-        graph = _graph(request.checkpoint, ladder, folder, advance)
+        clips = parity_clips(request.store, request.fold, _clips_needed(request))
+        if request.parts:
+            check_parts(request.checkpoint, request.parts, clips[0])
+        ladder = Ladder(request.checkpoint.network, clips, request.checkpoint.spec)
+        graph = _graph(request, ladder, folder, advance)
+        if request.parts and graph.cut:
+            check_cut(graph.path, graph.cut, clips[0], request.checkpoint.spec)
         return tuple(
             _export_one(
                 _Job(
@@ -151,7 +161,7 @@ def _check_targets(request: ExportRequest) -> None:
     for profile in request.profiles:
         if not profile.built_on:
             runtime_module(profile.runtime)
-        if request.split and not RUNTIMES[profile.runtime].splits:
+        if request.split and not request.parts and not RUNTIMES[profile.runtime].splits:
             raise TargetError(f"target {profile.name} takes the whole network: leave --split out for it")
         for recipe in request.recipes:
             profile.check_precision(recipe.name, recipe.default)
@@ -161,10 +171,10 @@ def _clips_needed(request: ExportRequest) -> int:
     return max(recipe.parity.clips for recipe in request.recipes)
 
 
-def _graph(checkpoint: Checkpoint, ladder: Ladder, folder: Path, advance: Advance) -> _Graph:
-    limits = load_recipe("fp32").parity
+def _graph(request: ExportRequest, ladder: Ladder, folder: Path, advance: Advance) -> _Graph:
+    limits, checkpoint = load_recipe("fp32").parity, request.checkpoint
     traced, simplified = folder / "traced.onnx", folder / "simplified.onnx"
-    onnx_from_torch(checkpoint.network, traced)
+    onnx_from_torch(checkpoint.network, traced, checkpoint.spec)
     first = ladder.check_onnx("onnx", traced, limits)
     advance(note="traced to ONNX")
     simplification = simplify(traced, simplified)
@@ -172,7 +182,10 @@ def _graph(checkpoint: Checkpoint, ladder: Ladder, folder: Path, advance: Advanc
         say(f"{simplification.kept_because}; the graph is kept unsimplified")
     second = ladder.check_onnx("simplified", simplified, limits)
     advance(note="simplified")
-    return _Graph(path=simplified, steps=(first, second), simplification=simplification)
+    cut = PAPER_CUT if checkpoint.spec.network is None else None
+    if request.parts:
+        cut = find_cut(simplified, request.parts, checkpoint.spec)
+    return _Graph(path=simplified, cut=cut, steps=(first, second), simplification=simplification)
 
 
 def _export_one(job: _Job) -> Artifact:
@@ -195,7 +208,11 @@ def _export_one(job: _Job) -> Artifact:
 def _lower(job: _Job, manifest: CalibrationManifest | None) -> tuple[Path, tuple[ParityStep, ...]]:
     """The graph in the target's form, checked, and the steps up to it."""
     runtime = job.profile.runtime
-    feeds: Collection[Feed] = CalibrationFeeds(store=job.request.store, manifest=manifest) if manifest else ()
+    feeds: Collection[Feed] = ()
+    if manifest:
+        feeds = CalibrationFeeds(
+            store=job.request.store, manifest=manifest, inputs=job.request.checkpoint.spec.input_names
+        )
     lowered = lower(job.graph.path, job.folder, job.recipe, runtime, feeds)
     steps = job.graph.steps
     if lowered.reference is not None:
@@ -216,9 +233,9 @@ def _export_built(job: _Job, artifact: Artifact, lowered: Path) -> None:
     steps = _check_built(job, runtime, built, told)
     parity = (*artifact.parity, *(asdict(step) for step in steps))
     _put(replace(artifact, parity=parity, build={**job.facts, **told}), built)
-    if job.request.split:
+    if job.request.split and job.graph.cut:
         check = None if RUNTIMES[artifact.runtime].needs_gpu else partial(_check_parts, job, runtime)
-        build_parts(artifact, lowered, runtime, job.profile, check=check)
+        build_parts(artifact, lowered, runtime, job.profile, cut=job.graph.cut, check=check)
     job.advance(note=f"{job.title}: built")
 
 
@@ -240,7 +257,14 @@ def _check_parts(job: _Job, runtime: RuntimeModule, built: Mapping[str, Path]) -
 def _export_kit(job: _Job, artifact: Artifact, lowered: Path) -> None:
     """Leave a kit for a device that alone can build its engines."""
     blocks, facts = read_blocks(job.graph.path), job.facts
-    plan = KitPlan(lowered=lowered, blocks=blocks, recipe=job.recipe, profile=job.profile, spec=artifact.spec)
+    plan = KitPlan(
+        lowered=lowered,
+        blocks=blocks,
+        recipe=job.recipe,
+        profile=job.profile,
+        spec=artifact.spec,
+        cut=job.graph.cut,
+    )
     path = artifact.path
     with scratch_folder(path.parent) as folder:
         made = folder / path.name
@@ -278,10 +302,11 @@ class CalibrationFeeds(Collection[Feed]):
 
     store: PreparedStore
     manifest: CalibrationManifest
+    inputs: tuple[str, ...] = ("faces", "audio")
 
     def __iter__(self) -> Iterator[Feed]:
-        for clip in calibration_clips(self.store, self.manifest):
-            yield {"faces": clip.faces[None], "audio": clip.audio[None]}
+        for clip in calibration_clips(self.store, self.manifest, inputs=self.inputs):
+            yield {name: getattr(clip, name)[None] for name in self.inputs}
 
     def __len__(self) -> int:
         return len(self.manifest.clips)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+from torch import nn
 
 from edge_aver.console import say
 from edge_aver.errors import ExportError
@@ -21,12 +22,12 @@ from edge_aver.export.pipeline import CalibrationFeeds, ExportRequest, draw_mani
 from edge_aver.export.simplify import simplify
 from edge_aver.export.trace import onnx_from_torch
 from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
-from edge_aver.models.network import AverNetwork
 from edge_aver.quantize import Recipe
-from edge_aver.quantize.blocks import block_of
+from edge_aver.quantize.blocks import PAPER_LAYOUT, Layout
 from edge_aver.quantize.ptq import Feed
 from edge_aver.quantize.qdq import quantize_qdq
 from edge_aver.quantize.sensitivity import BlockDamage, Damage, cheapest_mix, measure_blocks
+from edge_aver.spec import ModelSpec
 from edge_aver.targets import runtime_module
 
 __all__ = ["TunedRecipe", "Tuning", "restrict", "tune", "tune_export", "write_tuned_recipe"]
@@ -70,14 +71,16 @@ def tune_export(request: ExportRequest, recipe: Recipe, *, cache: Path, out: Pat
     if manifest is None or not recipe.blocks_in("int8"):
         raise ExportError(f"recipe {recipe.name} keeps no block in int8: there is nothing to tune")
     clips = parity_clips(request.store, request.fold, recipe.parity.clips)
+    spec = request.checkpoint.spec
     tuning = tune(
         request.checkpoint.network,
         recipe,
-        calibration=CalibrationFeeds(store=request.store, manifest=manifest),
-        clips=[{"faces": clip.faces[None], "audio": clip.audio[None]} for clip in clips],
+        calibration=CalibrationFeeds(store=request.store, manifest=manifest, inputs=spec.input_names),
+        clips=[spec.feed(clip.faces[None], clip.audio[None]) for clip in clips],
         key=" ".join((request.checkpoint.sha256, recipe.sha256, manifest.digest())),
         cache=cache,
         minutes=minutes,
+        spec=spec,
     )
     if tuning.kept is not None:
         write_tuned_recipe(out, recipe, tuning.kept)
@@ -85,7 +88,7 @@ def tune_export(request: ExportRequest, recipe: Recipe, *, cache: Path, out: Pat
 
 
 def tune(
-    network: AverNetwork,
+    network: nn.Module,
     recipe: Recipe,
     *,
     calibration: Collection[Feed],
@@ -93,6 +96,7 @@ def tune(
     key: str,
     cache: Path,
     minutes: float,
+    spec: ModelSpec | None = None,
 ) -> Tuning:
     """Measure and choose; what was measured lies in `cache` and is not measured again.
 
@@ -106,27 +110,30 @@ def tune(
         key: names checkpoint, recipe and calibration: other ones are measured anew.
         cache: folder of the workspace.
         minutes: after which measuring stops.
+        spec: of a network that is none of the paper's.
 
     Raises:
         ExportError: the time is over; running it again goes on where it stopped.
     """
     folder = cache / "sensitivity" / sha256_bytes(key.encode())[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    source, reference = _graphs(network, recipe, calibration, folder)
+    source, reference = _graphs(network, recipe, calibration, folder, spec)
     measure = _Measuring(source, reference, clips, recipe, folder, time.monotonic() + 60 * minutes)
-    weights = _weights_by_block(onnx.load(source))
+    weights = _weights_by_block(onnx.load(source), recipe.layout)
     blocks = [block for block in recipe.blocks_in("int8") if weights[block]]
     damages = measure_blocks(blocks, measure)
     kept = cheapest_mix(damages, measure, cost=lambda block: weights[block] / weights.total())
     return Tuning(blocks=damages, whole=measure(frozenset(blocks)), kept=kept)
 
 
-def restrict(model: onnx.ModelProto, fp32: onnx.ModelProto, int8: Collection[str]) -> onnx.ModelProto:
+def restrict(
+    model: onnx.ModelProto, fp32: onnx.ModelProto, int8: Collection[str], layout: Layout = PAPER_LAYOUT
+) -> onnx.ModelProto:
     """The Q/DQ graph with 8 bits in the blocks of `int8` alone; others read what they read in fp32."""
     wanted = {node.name: node.input for node in fp32.graph.node}
     copied = onnx.ModelProto.FromString(model.SerializeToString())
     for node in copied.graph.node:
-        if node.name in wanted and block_of(node.name) not in int8:
+        if node.name in wanted and layout.block_of(node.name) not in int8:
             node.input[:] = wanted[node.name]
     there = {item.name for item in copied.graph.initializer}
     read = {name for node in copied.graph.node for name in node.input}
@@ -146,7 +153,7 @@ def write_tuned_recipe(path: Path, recipe: Recipe, kept: Collection[str]) -> Non
     limits = {name: value for name, value in asdict(recipe.parity).items() if value is not None}
     lines = [f'name = "{path.stem}"', f'title = "{recipe.title}; tuned"', f'default = "{recipe.default}"']
     lines += [f"integer_kernels = {str(recipe.integer_kernels).lower()}"]
-    lines += ["", "[blocks]", *(f'{block} = "{precision}"' for block, precision in blocks.items())]
+    lines += ["", "[blocks]", *(f'"{block}" = "{precision}"' for block, precision in blocks.items())]
     lines += ["", "[calibration]", *(f"{name} = {value}" for name, value in asdict(recipe.calibration).items())]
     lines += ["", "[parity]", *(f"{name} = {value}" for name, value in limits.items())]
     write_text(path, "\n".join(lines) + "\n")
@@ -183,18 +190,20 @@ class _Measuring:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             path = Path(folder) / "mix.onnx"
             mix = int8.union(self._recipe.blocks_in("int8-weights"))
-            onnx.save(restrict(self._qdq, self._fp32, mix), path)
+            onnx.save(restrict(self._qdq, self._fp32, mix, self._recipe.layout), path)
             step = measure_step("mix", self._wanted, _logits(path, self._clips), self._recipe.parity)
         say(f"{len(int8)} blocks in int8: {step.sqnr_db:.1f} dB, {step.top1_agreement:.1%} agree")
         return Damage(sqnr_db=step.sqnr_db, top1_agreement=step.top1_agreement, passed=step.passed)
 
 
-def _graphs(network: AverNetwork, recipe: Recipe, calibration: Collection[Feed], folder: Path) -> tuple[Path, Path]:
+def _graphs(
+    network: nn.Module, recipe: Recipe, calibration: Collection[Feed], folder: Path, spec: ModelSpec | None
+) -> tuple[Path, Path]:
     source, reference = folder / "fp32.onnx", folder / "qdq.onnx"
     if not reference.is_file():
         with atomic_path(source) as simplified:
             traced = folder / "traced.onnx"
-            onnx_from_torch(network, traced)
+            onnx_from_torch(network, traced, *([spec] if spec else []))
             simplify(traced, simplified)
             traced.unlink()
         with atomic_path(reference) as quantized:
@@ -207,11 +216,11 @@ def _logits(path: Path, clips: Collection[Feed]) -> Array:
         return np.concatenate([runner.infer(feed)["logits"] for feed in clips])
 
 
-def _weights_by_block(model: onnx.ModelProto) -> Counter[str]:
+def _weights_by_block(model: onnx.ModelProto, layout: Layout) -> Counter[str]:
     sizes: Mapping[str, int] = {item.name: int(np.prod(item.dims)) for item in model.graph.initializer}
     counts: Counter[str] = Counter()
     for node in model.graph.node:
-        block = block_of(node.name)
+        block = layout.block_of(node.name)
         if block is not None and node.op_type in ("Conv", "Gemm", "MatMul"):
             counts[block] += sum(sizes.get(name, 0) for name in node.input[1:2])
     return counts

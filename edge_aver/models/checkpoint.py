@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from edge_aver.calibration.folds import load_fold
 from edge_aver.corpora.store import PreparedStore
@@ -25,7 +25,7 @@ class Checkpoint:
     path: Path
     sha256: str
     spec: ModelSpec
-    network: AverNetwork
+    network: nn.Module
 
 
 def checkpoint_name(spec: ModelSpec) -> str:

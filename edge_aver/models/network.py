@@ -14,6 +14,7 @@ __all__ = [
     "Fusion",
     "block_paths",
     "build_network",
+    "child_paths",
     "count_parameters",
 ]
 
@@ -49,8 +50,13 @@ def count_parameters(network: nn.Module) -> Parameters:
     return Parameters(deployed=deployed, paper=deployed + _IMAGENET_CLASSIFIER)
 
 
-def block_paths(network: "AverNetwork") -> dict[str, str]:
-    """Module path of every block, in order of execution: what the parity ladder compares and names."""
+def block_paths(network: nn.Module) -> dict[str, str]:
+    """Module path of every block, in order of execution: what the parity ladder compares and names.
+
+    Of a network that is none of the paper's, its children in the order that they were assigned in.
+    """
+    if not isinstance(network, AverNetwork):
+        return {path: path for path in child_paths(network)}
     backbone = "frame_encoder.backbone"
     stages = {f"stage{i}": f"{backbone}.blocks.{i}" for i in range(_STAGES)}
     paths = {"stem": f"{backbone}.bn1", **stages, "head": f"{backbone}.bn2", "visual_dense": "frame_encoder.dense"}
@@ -58,6 +64,15 @@ def block_paths(network: "AverNetwork") -> dict[str, str]:
     if network.architecture == "sa":
         paths |= {"self_visual": "fusion.visual_self", "self_audio": "fusion.audio_self"}
     return {**paths, "classifier": "fusion.classifier"}
+
+
+def child_paths(network: nn.Module) -> tuple[str, ...]:
+    """Paths of a network's children; those of its only child, where one holds all the others."""
+    path, children = "", list(network.named_children())
+    while len(children) == 1 and list(children[0][1].children()):
+        path += f"{children[0][0]}."
+        children = list(children[0][1].named_children())
+    return tuple(f"{path}{name}" for name, _ in children)
 
 
 class AverNetwork(nn.Module):

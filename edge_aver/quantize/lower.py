@@ -7,7 +7,6 @@ from pathlib import Path
 import onnx
 
 from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import nodes_of
 from edge_aver.quantize.fp16 import convert_fp16, write_rounded
 from edge_aver.quantize.large import large_nodes
 from edge_aver.quantize.lint import TENSORRT, lint_qdq
@@ -100,7 +99,7 @@ def _convert(
         if not calibration:
             raise ExportError(f"recipe {recipe.name}: fp16 needs calibration clips, to see which nodes leave its range")
         names = [node.name for node in onnx.load(source).graph.node]
-        half = frozenset(nodes_of(names, blocks)) - large_nodes(source, calibration)
+        half = frozenset(recipe.layout.nodes_of(names, blocks)) - large_nodes(source, calibration)
     if half:
         convert_fp16(graph, out, half)
     else:

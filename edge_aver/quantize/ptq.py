@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx
 
 from edge_aver.errors import ExportError
-from edge_aver.quantize.blocks import BLOCKS, nodes_of
+from edge_aver.quantize.own import spared_nodes
 from edge_aver.quantize.recipes import Recipe
 
 __all__ = ["Feed", "post_training_quantize"]
@@ -23,7 +23,8 @@ Feed = Mapping[str, npt.NDArray[Any]]
 def post_training_quantize(model: onnx.ModelProto, recipe: Recipe, calibration: Collection[Feed]) -> onnx.ModelProto:
     """Quantize the int8 blocks of a recipe: symmetric (PERFORMANCE), attention patterns kept whole (TRANSFORMER).
 
-    Each activation has one scale; left to itself NNCF gives the inputs of depthwise convolutions one a channel.
+    Each activation has one scale; left to itself NNCF gives the inputs of depthwise convolutions one a channel. In a
+    network of one's own it covers the extremes of all clips.
 
     Args:
         model: fp32, nodes named for their modules.
@@ -34,7 +35,12 @@ def post_training_quantize(model: onnx.ModelProto, recipe: Recipe, calibration: 
         ExportError: NNCF refused the graph.
     """
     nncf = _quiet_nncf()
-    ignored = nodes_of([node.name for node in model.graph.node], set(BLOCKS) - set(recipe.blocks_in("int8")))
+    names, layout = [node.name for node in model.graph.node], recipe.layout
+    ignored = layout.nodes_of(names, set(layout.patterns) - set(recipe.blocks_in("int8")))
+    if layout.weighted_only:
+        ignored = list(dict.fromkeys([*ignored, *spared_nodes(model, recipe)]))
+        if len(ignored) == len(names):
+            raise ExportError(f"recipe {recipe.name}: no convolution or product with constant weights is left for int8")
     try:
         # NNCF draws progress bars of its own on standard output, which belongs to results.
         with contextlib.redirect_stdout(io.StringIO()):
@@ -45,20 +51,27 @@ def post_training_quantize(model: onnx.ModelProto, recipe: Recipe, calibration: 
                 subset_size=len(calibration),
                 model_type=nncf.ModelType.TRANSFORMER,
                 ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
-                advanced_parameters=_advanced(nncf),
+                advanced_parameters=_advanced(nncf, own_network=layout.weighted_only),
             )
             return quantized
     except nncf.InternalError as error:
         raise ExportError(f"NNCF cannot quantize the graph: {error}") from error
 
 
-def _advanced(nncf: Any) -> Any:
-    parameters = importlib.import_module("nncf.quantization.advanced_parameters").QuantizationParameters
-    return nncf.AdvancedQuantizationParameters(
+def _advanced(nncf: Any, *, own_network: bool) -> Any:
+    parameters = importlib.import_module("nncf.quantization.advanced_parameters")
+    advanced = nncf.AdvancedQuantizationParameters(
         # Weights are bounded afterwards, at less loss (`quantize.weights`).
         overflow_fix=nncf.OverflowFix.DISABLE,
-        activations_quantization_params=parameters(per_channel=False),
+        activations_quantization_params=parameters.QuantizationParameters(per_channel=False),
     )
+    if own_network:
+        # Left to itself NNCF takes the mean of the clips' extremes, and cuts the louder half of clips that differ.
+        ranges = importlib.import_module("nncf.quantization.range_estimator").RangeEstimatorParametersSet
+        advanced.activations_range_estimator_params = ranges.MINMAX
+        # It scales the inputs of products channel by channel, which OpenVINO joins with a mean before it, wrongly.
+        advanced.smooth_quant_alphas = parameters.AdvancedSmoothQuantParameters(convolution=-1, matmul=-1)
+    return advanced
 
 
 def _quiet_nncf() -> Any:

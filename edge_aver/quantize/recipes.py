@@ -8,7 +8,7 @@ from typing import Literal
 
 from edge_aver.declarations import declaration_digest, load, shipped_names
 from edge_aver.errors import DeclarationError
-from edge_aver.quantize.blocks import BLOCKS
+from edge_aver.quantize.blocks import BLOCKS, PAPER_LAYOUT, Layout
 
 __all__ = ["Calibration", "ParityLimits", "Recipe", "load_recipe", "recipe_names"]
 
@@ -72,7 +72,8 @@ class Recipe:
         name: what artifacts are named by.
         title: one line for people.
         default: precision of every block that `blocks` does not name.
-        blocks: precision by block (names in `edge_aver.quantize.blocks`).
+        blocks: precision by block (names in `edge_aver.quantize.blocks`; of a network of one's own, paths of modules).
+        layout: which nodes a block has.
         calibration: the draw; None where nothing is calibrated.
         parity: limits for the quantized graph and the engines.
         integer_kernels: whether ONNX Runtime's form quantizes what lies between convolutions too, which its integer
@@ -86,6 +87,7 @@ class Recipe:
     calibration: Calibration | None = None
     parity: ParityLimits = field(default_factory=ParityLimits)
     integer_kernels: bool = False
+    layout: Layout = PAPER_LAYOUT
     sha256: str = ""
 
     def precision_of(self, block: str) -> str:
@@ -94,7 +96,7 @@ class Recipe:
 
     def blocks_in(self, precision: str) -> tuple[str, ...]:
         """Blocks that the recipe keeps in `precision`."""
-        return tuple(block for block in BLOCKS if self.precision_of(block) == precision)
+        return tuple(block for block in self.layout.patterns if self.precision_of(block) == precision)
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -102,8 +104,12 @@ def recipe_names() -> tuple[str, ...]:
     return shipped_names(_FOLDER)
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str, *, own_network: bool = False) -> Recipe:
     """Read a recipe by shipped name or path.
+
+    Args:
+        name: of either.
+        own_network: for a network that is none of the paper's, whose blocks `fit_recipe` checks.
 
     Raises:
         DeclarationError: unknown name, key, block or precision; int8 or fp16 without calibration; a name unfit for
@@ -114,7 +120,7 @@ def load_recipe(name: str) -> Recipe:
         raise DeclarationError(
             f"{name}: name {declared.name!r} is part of file names: lower-case letters, digits, - and ."
         )
-    if unknown := sorted(set(declared.blocks) - set(BLOCKS)):
+    if not own_network and (unknown := sorted(set(declared.blocks) - set(BLOCKS))):
         raise DeclarationError(f"{name}: unknown block {unknown[0]!r}; known: {', '.join(BLOCKS)}")
     if declared.parity.clips < 1 or (declared.calibration and declared.calibration.clips < 1):
         raise DeclarationError(f"{name}: clips must be at least 1")

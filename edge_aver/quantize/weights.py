@@ -14,7 +14,6 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from edge_aver.quantize.blocks import block_of
 from edge_aver.quantize.recipes import Recipe
 
 __all__ = ["bound_weights", "largest_pair", "store_weights"]
@@ -51,15 +50,27 @@ def store_weights(model: onnx.ModelProto, recipe: Recipe) -> None:
     """
     constants = {item.name: item for item in model.graph.initializer}
     only_stored = set(recipe.blocks_in("int8-weights"))
+    stored: dict[tuple[str, int], str] = {}
     nodes = []
     for node in model.graph.node:
         blocks = only_stored | set(recipe.blocks_in("int8")) if node.op_type == "Conv" else only_stored
-        if node.op_type in _WEIGHED and node.input[1] in constants and block_of(node.name) in blocks:
-            nodes.append(_dequantizer(model.graph, constants[node.input[1]], _output_axis(node)))
-            node.input[1] = nodes[-1].output[0]
+        if (
+            node.op_type in _WEIGHED
+            and node.input[1] in constants
+            and recipe.layout.block_of(node.name) in blocks
+            and constants[node.input[1]].data_type == onnx.TensorProto.FLOAT
+            and len(constants[node.input[1]].dims) > 1
+        ):
+            # Modules of one's own may share a weight.
+            key = (node.input[1], _output_axis(node))
+            if key not in stored:
+                nodes.append(_dequantizer(model.graph, constants[node.input[1]], key[1]))
+                stored[key] = nodes[-1].output[0]
+            node.input[1] = stored[key]
         nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    _drop_unread(model.graph, {name for name, _ in stored})
 
 
 def largest_pair(weight: Array, axis: int) -> Array:
@@ -101,15 +112,24 @@ def _bound(
 
 
 def _dequantizer(graph: onnx.GraphProto, weight: onnx.TensorProto, axis: int) -> onnx.NodeProto:
-    """Replace a weight by its int8 form and give the node that reads it."""
+    """Add a weight's int8 form and give the node that reads it."""
     values = numpy_helper.to_array(weight)
     stored, scales = _quantized(values, axis, _largest(values, axis))
-    names = [f"{weight.name}/{part}" for part in ("int8", "scale", "zero")]
+    taken = any(item.name == f"{weight.name}/int8" for item in graph.initializer)
+    form = f"{weight.name}/axis{axis}" if taken else weight.name
+    names = [f"{form}/{part}" for part in ("int8", "scale", "zero")]
     parts = (stored, scales, np.zeros(len(scales), np.int8))
-    graph.initializer.remove(weight)
     graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in zip(names, parts, strict=True))
-    output = f"{weight.name}/dequantized"
-    return helper.make_node("DequantizeLinear", names, [output], name=f"{weight.name}/DequantizeLinear", axis=axis)
+    return helper.make_node(
+        "DequantizeLinear", names, [f"{form}/dequantized"], name=f"{form}/DequantizeLinear", axis=axis
+    )
+
+
+def _drop_unread(graph: onnx.GraphProto, names: Collection[str]) -> None:
+    read = {name for node in graph.node for name in node.input}
+    kept = [item for item in graph.initializer if item.name in read or item.name not in names]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def _largest(values: Array, axis: int) -> Array:

@@ -77,12 +77,15 @@ def make_bundle(paths: Sequence[Path], out: Path, *, key: Path | None = None) ->
         key: private key to sign with (Ed25519, PEM).
 
     Raises:
-        ArtifactError: an artifact is damaged, a kit, or of another network; no detector; none of them runs here.
+        ArtifactError: an artifact is damaged, a kit, of another network, or takes features
+            that are not made of media; no detector; none of them runs here.
         MissingLibraryError: signing needs a library that is not installed.
     """
     sweep(out.absolute().parent)
     artifacts = tuple(map(_open, paths))
     _check_one_network(artifacts)
+    if gap := artifacts[0].spec.media_gap:
+        raise ArtifactError(f"{artifacts[0].path}: no bundle, which is held to a golden clip: {gap}")
     detector = _detector(artifacts)
     golden = _golden(artifacts)
     spec = _network(artifacts[0].spec)

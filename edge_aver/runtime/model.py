@@ -184,13 +184,14 @@ class Model:
         """Run the network alone.
 
         Args:
-            faces: (N, 15, 224, 224, 3) uint8, RGB.
-            audio: (N, 15, 128) float32.
+            faces: (N, 15, 224, 224, 3) uint8, RGB; of a network of one's own as its spec says, and not looked at where
+                it takes none.
+            audio: (N, 15, 128) float32, likewise.
 
         Returns:
             logits: (N, L) float32, in the order of the spec's labels.
         """
-        return self._runner.infer({"faces": faces, "audio": audio})["logits"]
+        return self._runner.infer(self.artifact.spec.feed(faces, audio))["logits"]
 
     def time_compute(self, queries: int) -> tuple[float, ...]:
         """Seconds of each of `queries` runs of the latest tensors without copies; () on a CPU, which copies nothing."""
@@ -206,14 +207,18 @@ class Model:
 
         Raises:
             ClipError: no clip can be made of it.
-            NoFaceError: no frame shows a face.
+            NoFaceError: no frame shows a face, and the network looks at faces.
+            ArtifactError: the network takes features that no front end makes of media.
             TargetError: the runtime gave logits that are not finite.
         """
         source = Path(source) if isinstance(source, str) else source
+        if gap := self.artifact.spec.media_gap:
+            raise ArtifactError(f"{self.artifact.path}: {gap}")
         front_end = self.front_end
         started = time.perf_counter()
         clip = front_end(source, start_s=start_s, end_s=end_s)
-        require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
+        if "faces" in self.artifact.spec.input_names:
+            require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
         return replace(self.predict_clip(clip), total_s=time.perf_counter() - started)
 
     def predict_clip(self, clip: ClipTensors) -> Prediction:

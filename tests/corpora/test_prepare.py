@@ -157,7 +157,7 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileExistsError):
         run(corpus(tmp_path / "in", a=b"one"), tmp_path / "file" / "out")
 
 

@@ -3,8 +3,17 @@
 import pytest
 import torch
 
+from edge_aver.export.detector import ensure_detector
 from edge_aver.export.trace import onnx_from_torch
 from edge_aver.models.network import build_network
+
+
+@pytest.fixture(scope="session")
+def detectors(tmp_path_factory):
+    """A folder of artifacts with the face detector alone, which every export leaves there."""
+    folder = tmp_path_factory.mktemp("detectors")
+    ensure_detector(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

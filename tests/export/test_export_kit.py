@@ -12,6 +12,7 @@ from edge_aver.bundle.kit import read_golden
 from edge_aver.corpora.golden import golden_clips
 from edge_aver.errors import ParityError
 from edge_aver.export.kit import GOLDEN_CLIPS, KitPlan, make_kit
+from edge_aver.export.split import PAPER_CUT
 from edge_aver.export.trace import read_blocks
 from edge_aver.quantize import load_recipe
 from edge_aver.runtime.check_kit import check_graph
@@ -29,6 +30,7 @@ def kit_path(traced, tmp_path_factory):
         recipe=load_recipe("fp32"),
         profile=load_profile("jetson-orin-nano"),
         spec=spec,
+        cut=PAPER_CUT,
     )
     path = tmp_path_factory.mktemp("kits") / "aver-ca-synthetic-fold1-fp32.jetson-orin-nano.kit"
     card = Artifact(path=path, target="jetson-orin-nano", runtime="tensorrt", precision="fp32", spec=spec)

@@ -1,5 +1,6 @@
 """A network that was built in two, opened to encode frames as they come and to answer for windows of them."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,8 +11,9 @@ import numpy.typing as npt
 from edge_aver.bundle import Artifact, Unpacked, choose_artifacts, open_artifact, part_path, read_artifact, unpack
 from edge_aver.errors import ArtifactError, TargetError
 from edge_aver.media.mtcnn import Mtcnn
+from edge_aver.media.slots import SlotGrid
 from edge_aver.runtime.front_end import fast_plan
-from edge_aver.spec import FEATURES, PARTS
+from edge_aver.spec import FEATURES, PARTS, Preprocessing
 from edge_aver.targets import RUNTIMES, runs_here, runtime_module
 
 __all__ = ["SplitNetwork", "open_split", "open_split_bundle", "with_parts"]
@@ -26,7 +28,7 @@ class SplitNetwork:
         unpacked: the bundle that it came out of.
 
     Raises:
-        ArtifactError: a part is missing, changed, or of another network.
+        ArtifactError: a part is missing, changed, or of another network; or the network takes what a stream has not.
         TargetError: its runtime takes no single frames.
     """
 
@@ -156,6 +158,13 @@ def _check_streams(whole: Artifact) -> None:
             f"{whole.path}: the frame encoder of {whole.runtime} takes 15 frames at once; a stream runs on "
             "openvino-cpu or onnxruntime-cpu"
         )
+    spec, slot_s = whole.spec, SlotGrid.of(whole.spec.preprocessing).slot_s
+    if set(spec.input_names) != {"faces", "audio"} or spec.media_gap:
+        raise ArtifactError(f"{whole.path}: a stream needs a network that takes faces and audio, both made of media")
+    if not math.isclose(slot_s, (paper_s := SlotGrid.of(Preprocessing()).slot_s)):
+        raise ArtifactError(
+            f"{whole.path}: its frames are {slot_s:g} s apart; a stream takes a picture every {paper_s:g} s"
+        )
 
 
 def _open_part(whole: Artifact, part: str) -> Artifact:
@@ -170,7 +179,9 @@ def _open_part(whole: Artifact, part: str) -> Artifact:
 
 
 def _not_split(whole: Artifact) -> ArtifactError:
+    own = whole.spec.network
+    network = f"--model {own}" if own else f"--arch {whole.spec.architecture}"
     return ArtifactError(
-        f"{whole.path}: built whole alone, and a stream needs it in two: edge-aver export --arch "
-        f"{whole.spec.architecture} --precision {whole.precision} --target {whole.target} --split"
+        f"{whole.path}: built whole alone, and a stream needs it in two: edge-aver export {network} --precision "
+        f"{whole.precision} --target {whole.target} --split{' encoder=MODULE,fusion=MODULE' if own else ''}"
     )
