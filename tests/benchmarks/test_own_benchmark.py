@@ -35,7 +35,7 @@ def network():
 TOML = """
 inputs = ["audio"]
 audio_features = 12
-labels = ["neutral", "calm", "happy"]
+labels = ["neutral", "happy", "sad"]
 
 [preprocessing]
 frames = 8
@@ -99,7 +99,7 @@ def test_it_is_measured_reported_and_compared(place, capsys):
         predictions = card["predictions"]
         # Of the test actors' clips, those whose emotion the network can name.
         assert predictions
-        assert {clip["label"] for clip in predictions} <= {"neutral", "calm", "happy"}
+        assert {clip["label"] for clip in predictions} <= {"neutral", "happy", "sad"}
         assert {clip["actor"] for clip in predictions} <= {1, 2}
         assert all(len(clip["logits"]) == 3 for clip in predictions)
         assert len(card["network"][0]["latency_s"]) >= 11
