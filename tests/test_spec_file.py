@@ -66,7 +66,7 @@ def test_features_of_ones_own_are_taken_and_known_not_to_come_from_media(tmp_pat
         ('["sad", "happy"]', '["sad", "sad"]', "each once"),
         ("frames = 8", "frames = 0", "preprocessing: frames 0: expected 1 or more"),
         ("frames = 8", "window_s = 0", "window_s 0"),
-        ("frames = 8", "window_s = nan", "not finite"),
+        ("frames = 8", "window_s = nan", "not a number to reckon with"),
         ("frames = 8", "delta_width = 4", "delta_width 4: expected an odd number"),
         ("frames = 8", "win_length = 600", "win_length 600 exceeds n_fft"),
         ("frames = 8", "n_mels = 4", "n_mfcc 6 exceeds n_mels 4"),

@@ -127,6 +127,8 @@ def _decodable(track: S, source: Path | bytes) -> S:
         )
     if isinstance(track, VideoStream) and track.codec_context.width * track.codec_context.height > _MAX_PIXELS:
         raise ClipError(f"{describe_source(source)}: pictures of {codec.width} x {codec.height}: at most 8K is taken")
+    if isinstance(track, AudioStream) and not track.codec_context.sample_rate:
+        raise ClipError(f"{describe_source(source)}: its audio track is empty, or damaged")
     if isinstance(track, AudioStream) and track.codec_context.sample_rate not in _RATES_HZ:
         raise ClipError(f"{describe_source(source)}: audio of {track.codec_context.sample_rate} Hz: damaged")
     return track

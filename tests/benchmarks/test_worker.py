@@ -89,7 +89,7 @@ def _label_from_bytes(*_: object) -> Any:
 
 def test_end_to_end_counts_as_many_as_asked(tiny: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(runtime.Model, "predict", lambda _, source: asked.append(source) or _label_from_bytes())
+    monkeypatch.setattr(runtime.Model, "predict", lambda _, source, **__: asked.append(source) or _label_from_bytes())
     answer = perform(_request(tiny, "end_to_end", queries=20))
     assert isinstance(answer, EndToEndAnswer)
     assert len(answer.queries) == 20
@@ -100,7 +100,7 @@ def test_end_to_end_counts_as_many_as_asked(tiny: tuple[Artifact, Path], monkeyp
 
 
 def test_processes_share_the_clips_out(tiny: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime.Model, "predict", lambda *_: _label_from_bytes())
+    monkeypatch.setattr(runtime.Model, "predict", lambda *_, **__: _label_from_bytes())
     shares = []
     for part in range(3):
         answer = perform(_request(tiny, "end_to_end", queries=8, part=part, parts=3))

@@ -60,9 +60,8 @@ def line_of(here, text):
 def load(here, body=GOOD, toml=TOML, *, name="stranger", model=None, weights=None):
     spec = write_network(here, name, body, toml)[1]
     sys.path.insert(0, str(here))
-    return load_own(
-        model or f"{name}:network", weights or write_weights(here, name), spec, load_fold(spec.corpus, spec.fold)
-    )
+    fold = load_fold(spec.corpus, spec.fold)
+    return load_own(model or f"{name}:network", weights or write_weights(here, name), spec, fold)
 
 
 def test_a_factory_of_the_current_directory_gives_a_network_with_its_weights_and_the_folds_actors(here):
