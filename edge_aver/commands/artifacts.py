@@ -10,6 +10,7 @@ from edge_aver.commands.options import (
     CPU_TARGETS,
     PRECISION,
     PRECISIONS,
+    PRECISIONS_BEGUN,
     WORKSPACE,
     ArchOption,
     CorpusOption,
@@ -30,7 +31,10 @@ __all__ = ["build", "bundle", "export", "verify"]
 def export(
     arch: ArchOption,
     precision: Annotated[
-        list[str] | None, typer.Option("--precision", callback=PRECISION, help=f"{PRECISIONS}; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--precision", callback=PRECISION, autocompletion=PRECISIONS_BEGUN, help=f"{PRECISIONS}; may be repeated."
+        ),
     ] = None,
     recipe: Annotated[list[Path] | None, typer.Option("--recipe", help="A recipe of your own, as TOML.")] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Not the workspace's newest.")] = None,

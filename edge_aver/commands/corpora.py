@@ -7,6 +7,7 @@ import typer
 
 from edge_aver import screens
 from edge_aver.commands.options import (
+    CORPORA_BEGUN,
     CORPUS,
     WORKSPACE,
     ArchOption,
@@ -24,7 +25,14 @@ __all__ = ["prepare", "train"]
 
 def prepare(
     corpus: Annotated[
-        str, typer.Option("--corpus", callback=CORPUS, metavar="ravdess|composite|synthetic", help="Reader.")
+        str,
+        typer.Option(
+            "--corpus",
+            callback=CORPUS,
+            autocompletion=CORPORA_BEGUN,
+            metavar="ravdess|composite|synthetic",
+            help="Reader.",
+        ),
     ],
     data: Annotated[Path | None, typer.Option("--data", help="Folder of clips; ravdess: as unpacked.")] = None,
     speech: Annotated[Path | None, typer.Option("--speech", help="composite: RAVDESS's speech recordings.")] = None,
