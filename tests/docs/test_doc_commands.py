@@ -1,7 +1,7 @@
 """Every command that the README and the guide show is run here, or stands in a list with the reason why not.
 
-Commands of edge-aver run in this process, in a folder that holds what the pages speak of: the workspace of a demo, clips,
-recordings, faces, results. Where a machine is needed that is not here, the command must end in its one-line error.
+Commands of edge-aver run in this process, in a folder that holds what the pages speak of: the workspace of a demo,
+clips, recordings, faces, results. Where a machine is needed that is not here, the command ends in its one-line error.
 """
 
 import importlib.util
@@ -11,10 +11,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 import typer.main
 from composite_files import drawn_faces, write_recordings, write_zip
 from doc_pages import all_typed, pages, typed
