@@ -100,7 +100,7 @@ LONG = (
     "edge-aver verify sa.aver\n",
     "edge-aver run clip.mp4 --bundle sa.aver --threads",
 )
-"""How commands begin (or, with a line's end, are) that take from a quarter of a minute up, and what needs them: run with -m slow."""
+"""How commands begin (or, with a line's end, are) that take long, and those that need them: run with -m slow."""
 
 
 def is_long(line):
