@@ -41,6 +41,8 @@ def benchmark(
         list[str] | None,
         typer.Option("--target", callback=TARGET, autocompletion=TARGETS_BEGUN, help="All by default."),
     ] = None,
+    corpus: Annotated[list[str] | None, typer.Option("--corpus", help="Trained on; all by default.")] = None,
+    fold: Annotated[int | None, typer.Option("--fold", min=1, help="All by default.")] = None,
     suite: Annotated[
         str,
         typer.Option("--suite", callback=SUITE, autocompletion=SUITES_BEGUN, help=f"How much to measure: {SUITES}."),
@@ -97,7 +99,7 @@ def benchmark(
     options |= {"--epochs": epochs, "--published": published}
     if asked.backbones is not None:
         others = {"--arch": arch, "--modality": modality, "--missing-faces": missing_faces, "--golden": golden}
-        refuse_for(suite, others | {"--host": host})
+        refuse_for(suite, others | {"--host": host, "--corpus": corpus, "--fold": fold})
         if (freeze_backbone or epochs) and not train_backbones:
             raise typer.BadParameter("--freeze-backbone and --epochs go with --train")
         if published:
@@ -126,7 +128,13 @@ def benchmark(
         return
     refuse_for(suite, options)
     artifacts = choose_artifacts(
-        place.artifacts, architecture=arch, precision=precision, target=target, kits=host is not None
+        place.artifacts,
+        architecture=arch,
+        precision=precision,
+        target=target,
+        corpus=corpus,
+        fold=fold,
+        kits=host is not None,
     )
     if host is not None:
         if data or modality or missing_faces:

@@ -110,7 +110,7 @@ def _names(folder: str) -> Callable[[], tuple[str, ...]]:
     return lambda: shipped_names(folder)
 
 
-_CORPORA = ("ravdess", "composite", "synthetic")
+_CORPORA = ("ravdess", "crema-d", "manifest", "composite", "synthetic")
 _GATES = ("accuracy", "speed")
 
 ARCH = one_of("architecture", lambda: ARCHITECTURES)

@@ -77,6 +77,13 @@ ELSEWHERE = {
     "edge-aver benchmark --suite backbones-trial --data fer2013.zip --train": "tests/study/test_study_run.py",
     "edge-aver benchmark --suite backbones --data fer2013.zip --train --backbone VGG16 --backbone EfficientNetV2-B0"
     " --epochs 5": "tests/study/test_study_run.py",
+    "edge-aver prepare --corpus manifest --data clips.csv --folds 5": "tests/test_own_clips.py",
+    "edge-aver prepare --corpus manifest --data clips.csv --name office --folds 5 --plan": "tests/test_own_clips.py",
+    "edge-aver prepare --corpus manifest --data clips.csv --name office --folds 5": "tests/test_own_clips.py",
+    "edge-aver train --arch sa --corpus office --fold 1 --freeze-backbone": "tests/test_own_clips.py",
+    "edge-aver export --arch sa --corpus office --fold 1 --precision int8": "tests/test_own_clips.py",
+    "edge-aver benchmark --corpus office --fold 1": "tests/test_own_clips.py",
+    "edge-aver prepare --corpus crema-d --data CREMA-D": "tests/test_own_clips.py",
     'eval "$(edge-aver --show-completion bash)"': "tests/test_completion.py",
 }
 """Commands that never end, or take ten minutes to hours: the tests that run the same on a small scale."""
