@@ -10,12 +10,12 @@ DEVICE_VENV ?= .venv-device
 DEVICE_INSTALLED := $(DEVICE_VENV)/.edge-aver-installed
 DEVICE_TESTS := tests/bundle tests/targets tests/runtime tests/media $(addprefix tests/test_,$(addsuffix .py,console containment declarations errors files locks spec))
 
-.PHONY: demo test check unit test-device slow gpu reference-checkpoints clean
+.PHONY: demo test check unit docs test-device slow gpu reference-checkpoints clean
 
 demo: $(INSTALLED)
 	$(BIN)/edge-aver demo --workspace workspace
 
-test: check unit test-device
+test: check docs unit test-device
 
 check: $(INSTALLED)
 	$(BIN)/ruff check edge_aver tests
@@ -24,6 +24,10 @@ check: $(INSTALLED)
 
 unit: $(INSTALLED)
 	$(BIN)/pytest
+
+# The guide as a site, in build/site; a link that leads nowhere ends the build (not so with --quiet).
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
@@ -46,7 +50,7 @@ device-unit: $(DEVICE_INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "edge-aver's workstation half needs Python 3.11 or later; set PYTHON=python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev,docs]'
 	touch $@
 
 $(DEVICE_INSTALLED): pyproject.toml constraints.txt

@@ -10,6 +10,8 @@ import typer
 
 from edge_aver import __version__
 from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run
+from edge_aver.commands.completion import SHELLS, completion_script, enable_completion
+from edge_aver.commands.overview import EPILOG, INTRODUCTION, Overview
 from edge_aver.commands.own_options import SplitCommand
 from edge_aver.containment import contained
 from edge_aver.errors import EdgeAverError
@@ -18,11 +20,16 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="edge-aver",
-    help="Audiovisual emotion recognition: from PyTorch to engine files on a device, and what the trip cost.",
+    cls=Overview,
+    help=INTRODUCTION,
+    epilog=EPILOG,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+enable_completion()
 
 # typer carries click inside it: its exceptions are reached through the one that typer exports.
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
@@ -80,10 +87,17 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 @app.callback(invoke_without_command=True)
 def _root(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    show_completion: Annotated[
+        str | None,
+        typer.Option("--show-completion", metavar="|".join(SHELLS), help="Print what completes it in a shell."),
+    ] = None,
 ) -> None:
     if version:
         print(f"edge-aver {__version__}")
+    elif show_completion is not None:
+        print(completion_script(show_completion))
     elif context.invoked_subcommand is None:
         print(context.get_help())
 

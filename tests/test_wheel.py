@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from trove_classifiers import classifiers
 
 from edge_aver import __version__
 from edge_aver.targets import RUNTIMES, load_profile, profile_names
@@ -21,6 +24,17 @@ RUNTIME_HALF = (
     *("errors", "files", "media", "runtime", "screens", "spec", "targets", "workspace"),
 )
 """Packages and modules that must import without any extra."""
+
+EXTRAS = tuple(
+    re.findall(
+        r"^([\w-]+) = \[",
+        (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2].partition("\n[")[0],
+        re.MULTILINE,
+    )
+)
+
+NO_WHEEL = {"tensorrt"}
+"""What no test can install: it comes with JetPack, or is gigabytes that only its GPU needs."""
 
 _PYTHON_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "EDGE_AVER_WORKSPACE", "COVERAGE_PROCESS_START")
 
@@ -83,6 +97,84 @@ def test_licence_entry_point_and_extras_are_in_it(wheel):
     assert {entry.extra for entry in RUNTIMES.values()} <= set(metadata.get_all("Provides-Extra"))
     core = [item for item in metadata.get_all("Requires-Dist") if "extra ==" not in item]
     assert not [item for item in core if "torch" in item]
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return Parser().parsestr(archive.read(f"edge_aver-{__version__}.dist-info/METADATA").decode())
+
+
+def test_metadata_tell_what_it_is_and_invent_no_host(metadata):
+    assert (metadata["Name"], metadata["Version"]) == ("edge-aver", __version__)
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text().strip()
+    assert set(metadata.get_all("Classifier")) <= classifiers
+    addresses = [item.partition(", ")[2] for item in metadata.get_all("Project-URL")]
+    assert [address.split("/")[2] for address in addresses] == ["doi.org"]
+    assert metadata["Home-page"] is None
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sdist")
+    _run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", folder, ROOT)
+    (path,) = folder.glob("*.tar.gz")
+    return path
+
+
+def test_the_sdist_holds_every_tracked_file_and_nothing_else(sdist):
+    """As far as git is here to ask: what is not tracked (media, workspaces, caches) must not slip in."""
+    with tarfile.open(sdist) as archive:
+        files = [member for member in archive.getmembers() if member.isfile()]
+        names = {member.name.partition("/")[2] for member in files}
+        assert all(member.name.startswith(f"edge_aver-{__version__}/") for member in files)
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git checkout to compare with")
+    tracked = set(
+        _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.split("\0")
+    )
+    expected = {name for name in tracked if name and (ROOT / name).is_file() and not name.startswith(".ci/")}
+    # hatchling adds both of its own accord.
+    assert names - {"PKG-INFO", ".gitignore"} == expected - {".gitignore"}
+
+
+def test_a_wheel_of_the_sdist_is_the_same(sdist, wheel, tmp_path):
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path / "out", source)
+    (again,) = (tmp_path / "out").glob("*.whl")
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
+        assert {(item.filename, item.CRC) for item in first.infolist()} == {
+            (item.filename, item.CRC) for item in second.infolist()
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_each_extra_installs_and_agrees_with_itself(wheel, extra, tmp_path):
+    """In an environment of its own, with the versions of constraints.txt; some are gigabytes."""
+    _run(sys.executable, "-m", "venv", tmp_path)
+    python = tmp_path / "bin" / "python"
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    _run(*pip, "install", "--no-cache-dir", "-c", ROOT / "constraints.txt", f"edge-aver[{extra}] @ {wheel.as_uri()}")
+
+    assert _run(*pip, "check").returncode == 0
+    assert _run(tmp_path / "bin" / "edge-aver", "--version").stdout == f"edge-aver {__version__}\n"
+
+
+def test_every_pin_stands_for_every_requirement(metadata):
+    """Each library that the project asks for by name has a version in constraints.txt."""
+    pinned = {re.split(r"[=;]", line)[0].lower().replace("_", "-") for line in _lines("constraints.txt")}
+    asked = {re.split(r"[\[<>=;!~ ]", item)[0].lower().replace("_", "-") for item in metadata.get_all("Requires-Dist")}
+    assert asked - {"edge-aver"} <= pinned | NO_WHEEL
+
+
+def _lines(name):
+    return [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
 
 
 def test_the_runtime_half_imports_without_extras(members, bare):

@@ -10,6 +10,7 @@ from edge_aver.commands.options import (
     CPU_TARGETS,
     PRECISION,
     PRECISIONS,
+    PRECISIONS_BEGUN,
     WORKSPACE,
     ArchFilter,
     CorpusOption,
@@ -33,7 +34,10 @@ def export(
     model: ModelOption = None,
     model_spec: ModelSpecOption = None,
     precision: Annotated[
-        list[str] | None, typer.Option("--precision", callback=PRECISION, help=f"{PRECISIONS}; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--precision", callback=PRECISION, autocompletion=PRECISIONS_BEGUN, help=f"{PRECISIONS}; may be repeated."
+        ),
     ] = None,
     recipe: Annotated[list[Path] | None, typer.Option("--recipe", help="A recipe of your own, as TOML.")] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Not the workspace's newest.")] = None,

@@ -8,10 +8,14 @@ import typer
 from edge_aver import screens
 from edge_aver.commands.options import (
     ANY_ARCH,
+    ARCHS_BEGUN,
     CPU_TARGETS,
+    PRECISIONS_BEGUN,
     SUITE,
     SUITES,
+    SUITES_BEGUN,
     TARGET,
+    TARGETS_BEGUN,
     WORKSPACE,
     HostOption,
     JsonOption,
@@ -27,12 +31,22 @@ __all__ = ["benchmark"]
 
 
 def benchmark(
-    arch: Annotated[list[str] | None, typer.Option("--arch", callback=ANY_ARCH, help="All by default.")] = None,
-    precision: Annotated[list[str] | None, typer.Option("--precision", help="All by default.")] = None,
-    target: Annotated[list[str] | None, typer.Option("--target", callback=TARGET, help="All by default.")] = None,
+    arch: Annotated[
+        list[str] | None, typer.Option("--arch", callback=ANY_ARCH, autocompletion=ARCHS_BEGUN, help="All by default.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option("--precision", autocompletion=PRECISIONS_BEGUN, help="All by default.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", callback=TARGET, autocompletion=TARGETS_BEGUN, help="All by default."),
+    ] = None,
     corpus: Annotated[list[str] | None, typer.Option("--corpus", help="Trained on; all by default.")] = None,
     fold: Annotated[int | None, typer.Option("--fold", min=1, help="All by default.")] = None,
-    suite: Annotated[str, typer.Option("--suite", callback=SUITE, help=f"How much to measure: {SUITES}.")] = "smoke",
+    suite: Annotated[
+        str,
+        typer.Option("--suite", callback=SUITE, autocompletion=SUITES_BEGUN, help=f"How much to measure: {SUITES}."),
+    ] = "smoke",
     data: Annotated[
         list[Path] | None,
         typer.Option("--data", help="For end-to-end: folder of media files, not the fold's clips; may be repeated."),

@@ -8,6 +8,7 @@ import typer
 
 from edge_aver import screens
 from edge_aver.commands.options import (
+    CORPORA_BEGUN,
     CORPUS,
     WORKSPACE,
     ArchOption,
@@ -31,7 +32,11 @@ def prepare(
     corpus: Annotated[
         str,
         typer.Option(
-            "--corpus", callback=CORPUS, metavar="ravdess|crema-d|manifest|composite|synthetic", help="Reader."
+            "--corpus",
+            callback=CORPUS,
+            autocompletion=CORPORA_BEGUN,
+            metavar="ravdess|crema-d|manifest|composite|synthetic",
+            help="Reader.",
         ),
     ],
     data: Annotated[

@@ -13,14 +13,20 @@ from edge_aver.spec import ARCHITECTURES, Preprocessing
 __all__ = [
     "ANY_ARCH",
     "ARCH",
+    "ARCHS_BEGUN",
+    "CORPORA_BEGUN",
     "CORPUS",
     "CPU_TARGETS",
     "GATE",
+    "GATES_BEGUN",
     "PRECISION",
     "PRECISIONS",
+    "PRECISIONS_BEGUN",
     "SUITE",
     "SUITES",
+    "SUITES_BEGUN",
     "TARGET",
+    "TARGETS_BEGUN",
     "WORKSPACE",
     "AnyArchFilter",
     "ArchFilter",
@@ -38,6 +44,7 @@ __all__ = [
     "ThreadsOption",
     "WorkersOption",
     "WorkspaceOption",
+    "beginning_with",
     "one_of",
     "refuse",
     "refuse_for",
@@ -64,6 +71,15 @@ def one_of(
         return value
 
     return check
+
+
+def beginning_with(known: Callable[[], tuple[str, ...]]) -> Callable[[str], list[str]]:
+    """What a shell offers for a value that was begun: those of the known names that go on like it."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in known() if name.startswith(incomplete)]
+
+    return complete
 
 
 def split_modalities(values: list[str] | None) -> list[str]:
@@ -102,13 +118,24 @@ def _names(folder: str) -> Callable[[], tuple[str, ...]]:
     return lambda: shipped_names(folder)
 
 
+_CORPORA = ("ravdess", "crema-d", "manifest", "composite", "synthetic")
+_GATES = ("accuracy", "speed")
+
 ARCH = one_of("architecture", lambda: ARCHITECTURES)
 ANY_ARCH = one_of("architecture", lambda: ARCHITECTURES, own=re.compile("[a-z0-9]+(-[a-z0-9]+)*"))
 PRECISION = one_of("precision", _names("export/recipes"))
 TARGET = one_of("target", _names("targets/devices"), toml=True)
 SUITE = one_of("suite", _names("benchmarks/suites"), toml=True)
-GATE = one_of("gate", lambda: ("accuracy", "speed"))
-CORPUS = one_of("corpus", lambda: ("ravdess", "crema-d", "manifest", "composite", "synthetic"))
+GATE = one_of("gate", lambda: _GATES)
+CORPUS = one_of("corpus", lambda: _CORPORA)
+
+ARCHS_BEGUN = beginning_with(lambda: ARCHITECTURES)
+PRECISIONS_BEGUN = beginning_with(_names("export/recipes"))
+TARGETS_BEGUN = beginning_with(_names("targets/devices"))
+SUITES_BEGUN = beginning_with(_names("benchmarks/suites"))
+GATES_BEGUN = beginning_with(lambda: _GATES)
+CORPORA_BEGUN = beginning_with(lambda: _CORPORA)
+
 PRECISIONS = ", ".join(shipped_names("export/recipes"))
 SUITES = ", ".join(shipped_names("benchmarks/suites"))
 
@@ -116,11 +143,19 @@ WorkspaceOption = Annotated[
     Path,
     typer.Option("--workspace", envvar="EDGE_AVER_WORKSPACE", help="Folder of clips, checkpoints, artifacts, results."),
 ]
-ArchOption = Annotated[str, typer.Option("--arch", callback=ARCH, metavar="ca|id|sa", help="Architecture.")]
+ArchOption = Annotated[
+    str,
+    typer.Option("--arch", callback=ARCH, autocompletion=ARCHS_BEGUN, metavar="ca|id|sa", help="Architecture."),
+]
 FoldOption = Annotated[int | None, typer.Option("--fold", min=1, help="Subject-independent fold, from 1.")]
-CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Corpus of the checkpoint.")]
+CorpusOption = Annotated[
+    str | None, typer.Option("--corpus", autocompletion=CORPORA_BEGUN, help="Corpus of the checkpoint.")
+]
 TargetsOption = Annotated[
-    list[str] | None, typer.Option("--target", callback=TARGET, help="Device profile; may be given several times.")
+    list[str] | None,
+    typer.Option(
+        "--target", callback=TARGET, autocompletion=TARGETS_BEGUN, help="Device profile; may be given several times."
+    ),
 ]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of the runtime.")]
@@ -140,11 +175,22 @@ JsonOption = Annotated[str | None, typer.Option("--json", metavar="PATH|-", help
 KeyOption = Annotated[
     Path | None, typer.Option("--key", metavar="PUB", help="Of a bundle: public key that must have signed it, PEM.")
 ]
-TargetOption = Annotated[str | None, typer.Option("--target", callback=TARGET, help="Device profile.")]
-PrecisionOption = Annotated[str | None, typer.Option("--precision", help="Of the artifact; the newest by default.")]
-ArchFilter = Annotated[str | None, typer.Option("--arch", callback=ARCH, metavar="ca|id|sa", help="Architecture.")]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", callback=TARGET, autocompletion=TARGETS_BEGUN, help="Device profile.")
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option("--precision", autocompletion=PRECISIONS_BEGUN, help="Of the artifact; the newest by default."),
+]
+ArchFilter = Annotated[
+    str | None,
+    typer.Option("--arch", callback=ARCH, autocompletion=ARCHS_BEGUN, metavar="ca|id|sa", help="Architecture."),
+]
 AnyArchFilter = Annotated[
-    str | None, typer.Option("--arch", callback=ANY_ARCH, metavar="ca|id|sa|NAME", help="Architecture.")
+    str | None,
+    typer.Option(
+        "--arch", callback=ANY_ARCH, autocompletion=ARCHS_BEGUN, metavar="ca|id|sa|NAME", help="Architecture."
+    ),
 ]
 
 WORKSPACE = Path("workspace")

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from edge_aver import screens
-from edge_aver.commands.options import GATE, WORKSPACE, JsonOption, MissingOption, ModalityOption, WorkspaceOption
+from edge_aver.commands.options import (
+    GATE,
+    GATES_BEGUN,
+    WORKSPACE,
+    JsonOption,
+    MissingOption,
+    ModalityOption,
+    WorkspaceOption,
+)
 from edge_aver.console import say
 from edge_aver.doctor import require
 from edge_aver.workspace import Workspace
@@ -44,7 +52,13 @@ def compare(
     ] = None,
     gate: Annotated[
         str | None,
-        typer.Option("--gate", callback=GATE, metavar="accuracy|speed", help="Exit 3 on FAIL, 4 if undecided."),
+        typer.Option(
+            "--gate",
+            callback=GATE,
+            autocompletion=GATES_BEGUN,
+            metavar="accuracy|speed",
+            help="Exit 3 on FAIL, 4 if undecided.",
+        ),
     ] = None,
     modality: ModalityOption = None,
     missing_faces: MissingOption = None,
