@@ -27,7 +27,7 @@ READERS = {"export": ("export", "quantize")}
 
 LEVELS = (
     {"__init__", "errors", "files", "spec", "declarations", "console", "workspace"},
-    {"bundle", "media"},
+    {"bundle", "cluster", "media"},
     {"corpora", "targets"},
     {"calibration"},
     {"quantize", "models", "runtime"},
@@ -41,6 +41,7 @@ LEVELS = (
 """What imports what: only from a lower level; on the first one, of modules, from each other too."""
 
 HEAVY = {
+    "distributed",
     "facenet_pytorch",
     "librosa",
     "matplotlib",
@@ -54,7 +55,17 @@ HEAVY = {
     "torch",
 }
 
-LIGHT = ("benchmarks", "bundle", "calibration", "corpora", "media", "runtime", "targets", *LEVELS[0] - {"__init__"})
+LIGHT = (
+    "benchmarks",
+    "bundle",
+    "calibration",
+    "cluster",
+    "corpora",
+    "media",
+    "runtime",
+    "targets",
+    *LEVELS[0] - {"__init__"},
+)
 """What a device imports, and what the command line may import before it knows what is asked of it."""
 
 

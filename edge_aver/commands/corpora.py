@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from edge_aver import screens
+from edge_aver.cluster import connected
 from edge_aver.commands.options import (
     CORPUS,
     WORKSPACE,
     ArchOption,
+    ClusterOption,
     JsonOption,
     WorkersOption,
     WorkspaceOption,
@@ -37,10 +39,14 @@ def prepare(
     ] = False,
     workspace: WorkspaceOption = WORKSPACE,
     workers: WorkersOption = None,
+    cluster: ClusterOption = None,
     json_path: JsonOption = None,
 ) -> None:
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
     place = Workspace(root=workspace)
+    if cluster is not None:  # workers are started elsewhere: what they read has one name for all
+        place = Workspace(root=workspace.absolute())
+        data, speech, faces = (path and path.absolute() for path in (data, speech, faces))
     if corpus == "composite":
         refuse(f"corpus {corpus}", {"--data": data, "--reference": reference or None})
         if speech is None or faces is None:
@@ -48,7 +54,10 @@ def prepare(
         from edge_aver.corpora.composite import prepare_composite
 
         folder = place.prepared(corpus)
-        summary = prepare_composite(speech, faces, folder=folder, draws=draws or 1, workers=workers)
+        with connected(cluster) as executor:
+            summary = prepare_composite(
+                speech, faces, folder=folder, draws=draws or 1, workers=workers, executor=executor
+            )
     else:
         refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
         require("prepare")
@@ -56,7 +65,10 @@ def prepare(
         from edge_aver.export.front_end import front_end_plan
 
         front_end = front_end_plan(place.artifacts, reference=reference)
-        summary = prepare_corpus(corpus, data=data, workspace=place, front_end=front_end, workers=workers)
+        with connected(cluster) as executor:
+            summary = prepare_corpus(
+                corpus, data=data, workspace=place, front_end=front_end, workers=workers, executor=executor
+            )
     screens.show_prepared(summary, json_path)
 
 

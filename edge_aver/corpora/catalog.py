@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.corpora.prepare import PrepareSummary, prepare
 from edge_aver.corpora.ravdess import find_clips
 from edge_aver.corpora.synthetic import generate_corpus
@@ -18,7 +19,13 @@ CORPORA = ("ravdess", "synthetic")
 
 
 def prepare_corpus(
-    corpus: str, *, data: Path | None, workspace: Workspace, front_end: FrontEndPlan, workers: int | None = None
+    corpus: str,
+    *,
+    data: Path | None,
+    workspace: Workspace,
+    front_end: FrontEndPlan,
+    workers: int | None = None,
+    executor: RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """Prepare a corpus into the workspace's store; what is prepared already is kept.
 
@@ -28,6 +35,7 @@ def prepare_corpus(
         workspace: where to write.
         front_end: what makes tensors of a clip.
         workers: processes; as many as there are cores by default.
+        executor: prepares instead of processes of this machine; what is generated is drawn here.
 
     Raises:
         CorpusError: unknown corpus, no folder given, no clips in it, or none of them usable.
@@ -49,6 +57,7 @@ def prepare_corpus(
         front_end=front_end,
         constants=Preprocessing(),
         workers=workers,
+        executor=executor,
     )
 
 

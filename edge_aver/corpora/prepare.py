@@ -1,7 +1,7 @@
 """From the clips of a corpus to its prepared store: parallel, resumable, and never stopped by one bad clip."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.fanout import fan_out
+from edge_aver.corpora.quarantine import read_quarantine, write_quarantine
 from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
@@ -88,7 +90,7 @@ def prepare(
     front_end: FrontEndPlan,
     constants: Preprocessing | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """Make the prepared store of a corpus of media files, or continue it.
 
@@ -103,9 +105,11 @@ def prepare(
         front_end: what makes the tensors.
         constants: of the clip contract; None for those of this version.
         workers: processes; None for one a core.
-        executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time.
+        executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time. The
+            workers of a cluster read the files at the same paths; their tensors come back and are written here.
 
     Raises:
+        ClusterError: workers do not see the files, or are all gone.
         CorpusError: no clip at all could be prepared, or the folder holds something else.
         MissingLibraryError: a library of the front end is not installed.
         ArtifactError: the networks of the front end are missing or changed.
@@ -132,7 +136,7 @@ def make_store(
     made_by: str,
     constants: Preprocessing | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """As `prepare`, of clips however they are made.
 
@@ -151,6 +155,8 @@ def make_store(
         with progress(f"prepare {corpus}", len(makers)) as advance:
             jobs, reused, unreadable = _sort_out(store, makers)
             advance(len(makers) - len(jobs))
+            suspected = read_quarantine(folder)
+            jobs.sort(key=lambda job: job.clip.id in suspected)  # what may kill a worker again comes last
             records, bad = _work(store, jobs, workers or _cores(), executor, advance)
     finally:
         store.remove_temporaries()
@@ -199,30 +205,55 @@ def _finished(job: _Job) -> ClipRecord | None:
 
 
 def _work(
-    store: PreparedStore, jobs: list[_Job], workers: int, executor: Executor | None, advance: Advance
+    store: PreparedStore, jobs: list[_Job], workers: int, executor: Executor | RemoteExecutor | None, advance: Advance
 ) -> tuple[list[ClipRecord], list[Refusal]]:
     """Do all jobs; their workers are gone when this ends, however it ends."""
     records: list[ClipRecord] = []
     refused: list[Refusal] = []
-    with closing(fan_out(_prepare_one, jobs, workers=min(workers, max(1, len(jobs))), executor=executor)) as results:
+    killers: dict[str, Refusal] = {}
+    with closing(_results(jobs, workers=min(workers, max(1, len(jobs))), executor=executor)) as results:
         for job, result in results:
             if isinstance(result, ClipRecord):
                 records.append(result)
             else:
-                refused.append(result or _death(job))
+                refused.append(result or killers.setdefault(job.clip.id, _death(job, executor)))
                 store.path(job.clip.id).unlink(missing_ok=True)  # made of what the file held before
             advance(note=job.clip.id)
+    write_quarantine(store.folder, killers, tried={job.clip.id for job in jobs})
     return records, refused
+
+
+def _results(
+    jobs: list[_Job], *, workers: int, executor: Executor | RemoteExecutor | None
+) -> Generator[tuple[_Job, ClipRecord | Refusal | None], None, None]:
+    """Processes of this machine write what they make; of a cluster it comes back, and is written here."""
+    if not isinstance(executor, RemoteExecutor):
+        yield from fan_out(_prepare_one, jobs, workers=workers, executor=executor)
+        return
+    executor.require_files(job.clip.path for job in jobs)
+    with closing(fan_out(_make_one, jobs, workers=workers, executor=executor)) as results:
+        for job, made in results:
+            yield job, _written(job, made) if isinstance(made, ClipTensors) else made
 
 
 def _prepare_one(job: _Job) -> ClipRecord | Refusal:
     """What a worker does: one clip into the store, or the reason why not."""
+    made = _make_one(job)
+    return _written(job, made) if isinstance(made, ClipTensors) else made
+
+
+def _make_one(job: _Job) -> ClipTensors | Refusal:
+    """The same, without writing it."""
     path = job.clip.path
     try:
         tensors = job.maker.make(job.store.preprocessing)
         require_face(tensors, str(path))
     except ClipError as error:
         return Refusal(path=path, reason=str(error).removeprefix(f"{path}: "))
+    return tensors
+
+
+def _written(job: _Job, tensors: ClipTensors) -> ClipRecord:
     return write_clip_tensors(
         job.store,
         clip=job.clip,
@@ -239,8 +270,11 @@ def _front_end(plan: FrontEndPlan, constants: Preprocessing) -> FrontEnd:
     return plan.load(constants, 1)
 
 
-def _death(job: _Job) -> Refusal:
-    return Refusal(path=job.clip.path, reason="its worker process died (out of memory, or a crash in a media library)")
+def _death(job: _Job, executor: Executor | RemoteExecutor | None) -> Refusal:
+    why = "out of memory, or a crash in a media library"
+    if isinstance(executor, RemoteExecutor):
+        return Refusal(path=job.clip.path, reason=f"quarantined: one worker after another died of it ({why})")
+    return Refusal(path=job.clip.path, reason=f"its worker process died ({why})")
 
 
 def _cores() -> int:
