@@ -9,10 +9,7 @@ __all__ = ["Assignment"]
 J = TypeVar("J")
 
 _MOST_DEATHS = 2
-"""A job is given up when this many workers died while it was under way, the last of them with nothing else to do."""
-
-_WAITING = 2
-"""Batches that a worker has at a time: one that runs, and one so that it need not wait for us."""
+"""A job is given up when this many workers died while they had it, the last of them with nothing else."""
 
 _BATCH_S, _MOST_JOBS = 0.1, 64
 """A batch is to last about this long: jobs that take longer go one by one, shorter ones up to so many together."""
@@ -20,6 +17,9 @@ _BATCH_S, _MOST_JOBS = 0.1, 64
 
 class Assignment(Generic[J]):
     """The jobs of one fan-out: waiting, under way on a worker, suspected, or given up.
+
+    A worker has one batch at a time and gets the next when the results of the last are here: one that dies has at most
+    that batch to repeat.
 
     Args:
         jobs: in the order in which they are to be given out.
@@ -31,45 +31,44 @@ class Assignment(Generic[J]):
         self._alone = alone
         self._waiting = deque(range(len(self._jobs)))
         self._suspects: deque[int] = deque()
-        self._under_way: dict[str, list[tuple[int, ...]]] = {}
+        self._under_way: dict[str, tuple[int, ...]] = {}
         self._deaths: Counter[int] = Counter()
         self._seconds_a_job: float | None = None
 
     @property
     def finished(self) -> bool:
         """Whether nothing waits and nothing is under way."""
-        return not (self._waiting or self._suspects or any(self._under_way.values()))
+        return not (self._waiting or self._suspects or self._under_way)
 
     def job(self, number: int) -> J:
         """A job by its number."""
         return self._jobs[number]
 
     def hand_out(self, workers: Mapping[str, str]) -> list[tuple[str, tuple[int, ...]]]:
-        """What is to be started now, as pairs of worker and numbers of jobs.
-
-        A suspect goes to a worker that does nothing else meanwhile, so that a second death tells who is to blame.
+        """What is to be started now, as pairs of worker and numbers of jobs; suspects first, each by itself.
 
         Args:
             workers: machine of each worker by its address.
         """
         given = []
-        for _ in range(_WAITING):
-            for worker, machine in workers.items():
-                batch = self._choose(worker, machine, workers)
-                if batch:
-                    self._under_way.setdefault(worker, []).append(batch)
-                    given.append((worker, batch))
+        busy = {workers.get(worker) for worker in self._under_way}
+        for worker, machine in workers.items():
+            if worker in self._under_way or (self._alone and machine in busy):
+                continue
+            if batch := self._next():
+                self._under_way[worker] = batch
+                busy.add(machine)
+                given.append((worker, batch))
         return given
 
-    def complete(self, worker: str, batch: tuple[int, ...], seconds: float) -> None:
-        """A batch came back, after this time on the worker."""
-        self._under_way[worker].remove(batch)
-        measured = seconds / len(batch)
+    def complete(self, worker: str, seconds: float) -> None:
+        """The batch of a worker came back, after this time there."""
+        measured = seconds / len(self._under_way.pop(worker))
         self._seconds_a_job = measured if self._seconds_a_job is None else (self._seconds_a_job + measured) / 2
 
     def bury(self, worker: str) -> list[int]:
         """A worker is gone: what it had is to be done again elsewhere; the jobs that are given up are returned."""
-        lost = [number for batch in self._under_way.pop(worker, []) for number in batch]
+        lost = list(self._under_way.pop(worker, ()))
         self._deaths.update(lost)
         if len(lost) == 1 and self._deaths[lost[0]] >= _MOST_DEATHS:
             return lost
@@ -78,17 +77,11 @@ class Assignment(Generic[J]):
 
     def missing(self, workers: Collection[str]) -> list[str]:
         """Workers that have something under way and are not among these."""
-        return [worker for worker, batches in self._under_way.items() if batches and worker not in workers]
+        return [worker for worker in self._under_way if worker not in workers]
 
-    def _choose(self, worker: str, machine: str, workers: Mapping[str, str]) -> tuple[int, ...]:
-        has = self._under_way.get(worker, [])
-        busy = {workers.get(other) for other, batches in self._under_way.items() if batches}
-        if self._alone and machine in busy:
-            return ()
+    def _next(self) -> tuple[int, ...]:
         if self._suspects:
-            return () if has else (self._suspects.popleft(),)
-        if len(has) >= _WAITING or any(self._deaths[number] for batch in has for number in batch):
-            return ()
+            return (self._suspects.popleft(),)
         return tuple(self._waiting.popleft() for _ in range(min(self._size(), len(self._waiting))))
 
     def _size(self) -> int:

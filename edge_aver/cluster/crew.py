@@ -92,7 +92,7 @@ class Crew:
         self._admitted = {worker: _machine(worker) for worker in threads}
         if any(count > 1 for count in threads.values()):
             say(
-                "each worker process takes one clip at a time: start them with --nthreads 1 and --nworkers for the cores"
+                "each worker process takes one job at a time: start them with --nthreads 1, --nworkers as many as cores"
             )
 
     def require_files(self, paths: Iterable[Path]) -> None:
@@ -111,7 +111,9 @@ class Crew:
         try:
             while not errand.book.finished:
                 errand.hand_out(self._admitted)
-                yield from errand.collect(_ROLL_CALL_S)
+                came = errand.collect(_ROLL_CALL_S)
+                errand.hand_out(self._admitted)  # before the results are looked at, which may take a while
+                yield from came
                 if time.monotonic() - called_s >= _ROLL_CALL_S or errand.puzzled:
                     self._roll_call()
                     called_s = time.monotonic()
@@ -193,12 +195,14 @@ class _Errand:
             self._futures[future] = (worker, batch)
             future.add_done_callback(self._done.put)
 
-    def collect(self, patience_s: float) -> Iterator[tuple[Any, Any]]:
+    def collect(self, patience_s: float) -> list[tuple[Any, Any]]:
         """Results that came; waits for the first one."""
+        came: list[tuple[Any, Any]] = []
         with suppress(queue.Empty):
-            yield from self._take(self._done.get(timeout=patience_s))
+            came += self._take(self._done.get(timeout=patience_s))
             while True:
-                yield from self._take(self._done.get_nowait())
+                came += self._take(self._done.get_nowait())
+        return came
 
     def take_back(self, workers: dict[str, str]) -> Iterator[tuple[Any, None]]:
         """What workers had that are gone is to be done again; jobs that are given up come with None.
@@ -226,21 +230,20 @@ class _Errand:
             with suppress(Exception):
                 self._client.cancel(futures, force=True)
 
-    def _take(self, future: Any) -> Iterator[tuple[Any, Any]]:
+    def _take(self, future: Any) -> list[tuple[Any, Any]]:
         if future not in self._futures:  # taken back meanwhile
-            return
+            return []
         if future.status == "error" and not _is_loss(error := future.exception(timeout=_RESULT_S)):
             raise error
         try:
             results, seconds = future.result(timeout=_RESULT_S)
         except Exception:  # its worker went away with it, or is slow to send it: the roll call will tell
             self._puzzles.append(future)
-            return
+            return []
         worker, batch = self._futures.pop(future)
         future.release()
-        self.book.complete(worker, batch, seconds)
-        for number, result in zip(batch, results, strict=True):
-            yield self.book.job(number), result
+        self.book.complete(worker, seconds)
+        return [(self.book.job(number), result) for number, result in zip(batch, results, strict=True)]
 
 
 def _is_loss(error: BaseException) -> bool:

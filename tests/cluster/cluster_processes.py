@@ -46,10 +46,10 @@ class Cluster:
         """Until so many workers have registered."""
         from distributed import Client
 
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), Client(self.address, timeout=5, set_as_default=False) as client:
-                client.wait_for_workers(workers, timeout=30)
+                client.wait_for_workers(workers, timeout=120)
                 return self
         raise TimeoutError(f"{workers} workers did not come")
 

@@ -15,11 +15,13 @@ def scheduler(tmp_path_factory):
     cluster.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pair(tmp_path_factory):
     """A scheduler and two workers, which are started again when they die."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    for _ in range(2):
-        cluster.add_worker(nanny=True)
-    yield cluster.wait_for(2)
-    cluster.close()
+    try:
+        for _ in range(2):
+            cluster.add_worker(nanny=True)
+        yield cluster.wait_for(2)
+    finally:
+        cluster.close()

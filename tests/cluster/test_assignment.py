@@ -7,18 +7,17 @@ ONE_MACHINE = {"tcp://a:1": "a", "tcp://a:2": "a"}
 
 
 def finish(book, given, seconds=1.0):
-    for worker, batch in given:
-        book.complete(worker, batch, seconds)
+    for worker, _ in given:
+        book.complete(worker, seconds)
 
 
-def test_a_worker_has_one_long_job_that_runs_and_one_that_waits():
+def test_a_worker_has_one_long_job_at_a_time():
     book = Assignment(range(10))
-    first = book.hand_out(TWO)
-    assert [batch for _, batch in first] == [(0,), (1,), (2,), (3,)]
-    assert [worker for worker, _ in first] == ["tcp://a:1", "tcp://b:1"] * 2
+    given = book.hand_out(TWO)
+    assert given == [("tcp://a:1", (0,)), ("tcp://b:1", (1,))]
     assert book.hand_out(TWO) == []
-    finish(book, first[:1])
-    assert book.hand_out(TWO) == [("tcp://a:1", (4,))]
+    finish(book, given[:1])
+    assert book.hand_out(TWO) == [("tcp://a:1", (2,))]
 
 
 def test_short_jobs_travel_together_once_they_are_known_to_be_short():
@@ -26,37 +25,48 @@ def test_short_jobs_travel_together_once_they_are_known_to_be_short():
     given = book.hand_out(TWO)
     assert {len(batch) for _, batch in given} == {1}
     finish(book, given, seconds=0.0001)
-    assert {len(batch) for _, batch in book.hand_out(TWO)} == {64}
+    given = book.hand_out(TWO)
+    assert {len(batch) for _, batch in given} == {64}
+    finish(book, given, seconds=640)
+    assert {len(batch) for _, batch in book.hand_out(TWO)} == {1}
 
 
-def test_what_a_dead_worker_had_is_done_elsewhere_and_nobody_is_blamed_for_one_death():
-    book = Assignment(range(4))
+def test_what_a_dead_worker_had_is_done_elsewhere_and_it_is_not_blamed_for_one_death():
+    book = Assignment(range(3))
     given = book.hand_out(TWO)
     rest = {"tcp://b:1": "b"}
     assert book.missing(rest) == ["tcp://a:1"]
     assert book.bury("tcp://a:1") == []
-    finish(book, given[1::2])
-    alone = book.hand_out(rest)
-    assert alone == [("tcp://b:1", (0,))]
-    finish(book, alone)
-    again = book.hand_out(rest)
-    assert again == [("tcp://b:1", (2,))]
-    finish(book, again)
+    assert book.missing(rest) == []
+    finish(book, given[1:])
+    for number in (0, 2):
+        again = book.hand_out(rest)
+        assert again == [("tcp://b:1", (number,))]
+        finish(book, again)
     assert book.finished
 
 
-def test_the_job_that_kills_a_second_worker_alone_is_given_up_and_its_neighbour_is_not():
+def test_a_job_that_two_workers_died_of_is_given_up():
     book = Assignment(range(2))
-    workers = {"tcp://a:1": "a"}
-    assert book.hand_out(workers) == [("tcp://a:1", (0,)), ("tcp://a:1", (1,))]
+    for worker, given_up in (("tcp://a:1", []), ("tcp://a:2", [0])):
+        assert book.hand_out({worker: "a"}) == [(worker, (0,))]
+        assert book.bury(worker) == given_up
+    assert book.hand_out({"tcp://a:3": "a"}) == [("tcp://a:3", (1,))]
+
+
+def test_of_jobs_that_died_together_each_is_tried_alone_and_only_the_guilty_one_is_given_up():
+    book = Assignment(range(70))
+    finish(book, book.hand_out({"tcp://a:1": "a"}), seconds=0.001)
+    ((_, batch),) = book.hand_out({"tcp://a:1": "a"})
+    assert len(batch) == 64
     assert book.bury("tcp://a:1") == []
-    workers = {"tcp://a:2": "a"}
-    assert book.hand_out(workers) == [("tcp://a:2", (0,))]
-    assert book.bury("tcp://a:2") == [0]
-    workers = {"tcp://a:3": "a"}
-    given = book.hand_out(workers)
-    assert given == [("tcp://a:3", (1,))]
-    finish(book, given)
+    assert book.hand_out({"tcp://a:2": "a"}) == [("tcp://a:2", batch[:1])]
+    assert book.bury("tcp://a:2") == [batch[0]]
+    for number in batch[1:]:
+        given = book.hand_out({"tcp://a:3": "a"})
+        assert given == [("tcp://a:3", (number,))]
+        finish(book, given, seconds=0.001)
+    finish(book, book.hand_out({"tcp://a:3": "a"}))
     assert book.finished
 
 

@@ -6,17 +6,28 @@ import signal
 import socket
 import time
 from contextlib import closing
+from itertools import pairwise
 
 import cluster_tasks
 import pytest
 
-from edge_aver.cluster import connected, crew
+from edge_aver import __version__
+from edge_aver.cluster import admission, connected, crew
 from edge_aver.errors import ClusterError, MissingLibraryError
 
 
 def started(folder):
     path = folder / "started"
     return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def process_of(folder, name):
+    return next(int(pid) for job, pid in map(str.split, (folder / "started").read_text().splitlines()) if job == name)
+
+
+def processes(folder, pid):
+    """Jobs that a process began."""
+    return [job for job, own in map(str.split, (folder / "started").read_text().splitlines()) if int(own) == pid]
 
 
 def test_every_job_is_done_once_whatever_its_size(pair):
@@ -37,20 +48,19 @@ def test_a_task_may_raise_a_timeout_of_its_own(pair):
         list(executor.run(cluster_tasks.time_out, [1]))
 
 
-def test_a_worker_killed_half_way_loses_nothing_and_repeats_its_running_job_alone(scheduler, tmp_path):
-    victim = scheduler.add_worker()
-    scheduler.add_worker()
-    scheduler.wait_for(2)
+def test_a_worker_killed_half_way_loses_nothing_and_repeats_its_running_job_alone(pair, tmp_path):
     jobs = [(str(tmp_path), f"clip-{number}", 0.1) for number in range(30)]
-    done = []
-    with connected(scheduler.address) as executor, closing(executor.run(cluster_tasks.note, jobs)) as results:
+    done, victim = [], None
+    with connected(pair.address) as executor, closing(executor.run(cluster_tasks.note, jobs)) as results:
         for job, result in results:
             done.append((job[1], result))
             if len(done) == 15:
-                scheduler.kill(victim)
+                victim = process_of(tmp_path, "clip-0")
+                os.kill(victim, signal.SIGKILL)
     assert sorted(done) == sorted((job[1], job[1]) for job in jobs)
-    assert len(started(tmp_path)) <= len(jobs) + 1
     assert set(started(tmp_path)) == {job[1] for job in jobs}
+    assert len(started(tmp_path)) <= len(jobs) + 1
+    assert len(processes(tmp_path, victim)) < 16
 
 
 def test_a_job_that_kills_its_workers_is_given_up_after_two_and_the_others_are_done(pair, tmp_path):
@@ -67,7 +77,7 @@ def test_jobs_that_measure_never_overlap_on_a_machine(pair, tmp_path):
     with connected(pair.address) as executor:
         spans = [span for _, span in executor.run(cluster_tasks.span, [0.15] * 4, alone=True)]
     spans.sort()
-    assert all(later[0] >= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False)), spans
+    assert all(later[0] >= earlier[1] for earlier, later in pairwise(spans)), spans
 
 
 def test_no_scheduler_is_one_line():
@@ -77,8 +87,8 @@ def test_no_scheduler_is_one_line():
         pass
 
 
-def test_a_scheduler_without_workers_is_one_line(scheduler, monkeypatch):
-    monkeypatch.setattr(crew, "_CONNECT_S", 3.0)
+@pytest.mark.slow
+def test_a_scheduler_without_workers_is_one_line(scheduler):
     with (
         pytest.raises(ClusterError, match="has no workers; start some with: dask worker"),
         connected(scheduler.address),
@@ -86,6 +96,20 @@ def test_a_scheduler_without_workers_is_one_line(scheduler, monkeypatch):
         pass
 
 
+def test_workers_of_another_version_are_one_line(pair, monkeypatch):
+    monkeypatch.setattr(admission, "__version__", "9.9")
+    expected = r"^worker tcp://127\.0\.0\.1:\d+: has edge-aver \S+, this machine 9\.9; results would not be the same"
+    with pytest.raises(ClusterError, match=expected), connected(pair.address):
+        pass
+
+
+def test_workers_with_another_library_are_one_line(pair, monkeypatch):
+    monkeypatch.setattr(admission, "own_versions", lambda: {"edge-aver": __version__, "numpy": "0.1"})
+    with pytest.raises(ClusterError, match=r"has numpy [\d.]+, this machine 0\.1"), connected(pair.address):
+        pass
+
+
+@pytest.mark.slow
 def test_a_worker_of_another_version_is_one_line_and_a_late_one_is_left_out(scheduler, tmp_path, repository, capsys):
     old = tmp_path / "old" / "edge_aver"
     shutil.copytree(repository / "edge_aver" / "cluster", old / "cluster")
@@ -109,6 +133,7 @@ def test_a_worker_of_another_version_is_one_line_and_a_late_one_is_left_out(sche
         pass
 
 
+@pytest.mark.slow
 def test_a_worker_without_edge_aver_is_one_line(scheduler, tmp_path):
     broken = tmp_path / "edge_aver"
     broken.mkdir()
@@ -129,6 +154,13 @@ def test_files_that_a_worker_does_not_see_are_one_line(pair, tmp_path, monkeypat
             executor.require_files([here.relative_to(tmp_path)])
 
 
+def kill_after_one(results, scheduler, process):
+    next(results)
+    scheduler.kill(process)
+    list(results)
+
+
+@pytest.mark.slow
 def test_all_workers_lost_is_one_line_that_says_how_to_go_on(scheduler, tmp_path, monkeypatch):
     monkeypatch.setattr(crew, "_WITHOUT_WORKERS_S", 1.0)
     only = scheduler.add_worker()
@@ -139,11 +171,10 @@ def test_all_workers_lost_is_one_line_that_says_how_to_go_on(scheduler, tmp_path
         closing(executor.run(cluster_tasks.note, jobs)) as results,
         pytest.raises(ClusterError, match=r"no worker left.* run again"),
     ):
-        next(results)
-        scheduler.kill(only)
-        list(results)
+        kill_after_one(results, scheduler, only)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_is_one_line(scheduler, tmp_path):
     scheduler.add_worker()
     scheduler.wait_for(1)
@@ -153,9 +184,7 @@ def test_a_scheduler_that_goes_away_is_one_line(scheduler, tmp_path):
         closing(executor.run(cluster_tasks.note, jobs)) as results,
         pytest.raises(ClusterError, match=r"the scheduler went away"),
     ):
-        next(results)
-        scheduler.kill(scheduler.processes[0])
-        list(results)
+        kill_after_one(results, scheduler, scheduler.processes[0])
 
 
 def test_a_killed_worker_process_comes_back_and_takes_part_again(pair, tmp_path):
