@@ -80,7 +80,8 @@ def test_jobs_that_measure_never_overlap_on_a_machine(pair, tmp_path):
     assert all(later[0] >= earlier[1] for earlier, later in pairwise(spans)), spans
 
 
-def test_no_scheduler_is_one_line():
+def test_no_scheduler_is_one_line(monkeypatch):
+    monkeypatch.setattr(crew, "_CONNECT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
     with pytest.raises(ClusterError, match=rf"^{address}: no Dask scheduler answers there"), connected(address):
