@@ -10,6 +10,7 @@ import pytest
 import tomllib
 
 from edge_aver.benchmarks.backbone_choice import load_published_backbones
+from edge_aver.benchmarks.grids import load_grid
 from edge_aver.benchmarks.published import load_published
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.calibration.folds import fold_count, load_fold
@@ -32,7 +33,7 @@ LEVELS = (
     {"calibration"},
     {"quantize", "models", "runtime"},
     {"benchmarks", "export"},
-    {"demo", "doctor", "study", "viewer"},
+    {"demo", "doctor", "study", "sweep", "viewer"},
     {"screens"},
     {"commands"},
     {"cli"},
@@ -133,6 +134,7 @@ def load_any_published(name):
 
 LOADERS = {
     "benchmarks/published": load_any_published,
+    "benchmarks/grids": load_grid,
     "benchmarks/suites": load_suite,
     "calibration/folds": load_folds,
     "export/recipes": load_recipe,

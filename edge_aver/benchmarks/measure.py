@@ -4,7 +4,6 @@ import json
 import math
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -108,9 +107,10 @@ def run_benchmark(
     subjects = find_subjects(artifacts, prepared, suite, data, checkpoints, golden=golden)
     _make_folder(results)
     started_utc = _utc_now()
-    answered, outcomes, written = answered or {}, defaultdict(list), {}
-    for index, subject in enumerate(subjects):
-        outcomes[index] += answered.get(subject.artifact.path, ())
+    outcomes: dict[int, list[Answer | Gap]] = {
+        index: list((answered or {}).get(subject.artifact.path, ())) for index, subject in enumerate(subjects)
+    }
+    written: dict[int, Result] = {}
     cases = [
         case
         for case in interleaved(len(artifacts), suite, conditions)
@@ -168,11 +168,9 @@ def evaluate(
     """
     subjects = find_subjects(artifacts, prepared, suite, (), None, golden=golden)
     cases = [case for case in interleaved(len(artifacts), suite, conditions) if case.name == "accuracy"]
+    asked = [request(case, subjects[case.artifact], suite, threads) for case in cases]
     jobs = [
-        _Evaluation(
-            case=case, request=request(case, subjects[case.artifact], suite, threads), timeout_s=suite.timeout_s
-        )
-        for case in cases
+        _Evaluation(case=case, request=one, timeout_s=suite.timeout_s) for case, one in zip(cases, asked, strict=True)
     ]
     if executor is not None:
         executor.require_files(subject.artifact.path for subject in subjects)

@@ -26,6 +26,7 @@ from edge_aver.workspace import Workspace
 
 __all__ = ["SweepOutcome", "run_sweep"]
 
+_UNSEEN = "left no artifact that this machine sees: workers need the same workspace, on a shared file system"
 _DIED = "its worker process died (out of memory, or a crash in a library)"
 
 
@@ -145,9 +146,7 @@ def _build_all(sweep: _Sweep, cells: Sequence[Cell]) -> dict[Cell, Artifact]:
                 failure = Failure(step="export", reason=_DIED) if failures is None else failures.get(cell.name)
                 artifact = None if failure else artifact_of(sweep.workspace, cell)
                 if artifact is None:
-                    sweep.fail(
-                        cell, failure or Failure(step="export", reason="left no artifact that this machine sees")
-                    )
+                    sweep.fail(cell, failure or Failure(step="export", reason=_UNSEEN))
                 else:
                     artifacts[cell] = artifact
             advance(note=f"{job.cells[0].architecture}, fold {job.cells[0].fold}")

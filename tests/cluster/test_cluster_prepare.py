@@ -68,6 +68,7 @@ def test_a_store_of_which_all_clips_kill_is_an_error_that_names_one(pair, tmp_pa
     assert "a" in json.loads((tmp_path / "out" / "quarantine.json").read_text())
 
 
+@pytest.mark.slow
 def test_real_clips_give_the_same_bytes_by_the_command(pair, tmp_path, monkeypatch):
     pytest.importorskip("facenet_pytorch")
     from edge_aver.corpora.synthetic import write_clip
