@@ -265,7 +265,8 @@ def show_sweep(outcome: "SweepOutcome", json_path: str | None) -> None:
     rows = []
     for record in outcome.records:
         measured = outcome.results.get(record.cell.name)
-        row: dict[str, Any] = {"cell": record.cell.name, "result": record.result, "step": record.step, "reason": record.reason}
+        row: dict[str, Any] = {"cell": record.cell.name, "result": record.result}
+        row |= {"step": record.step, "reason": record.reason}
         if measured is not None:
             summary = summarize(measured)
             accuracy, p50_s = summary.accuracy, summary.network_s.p50

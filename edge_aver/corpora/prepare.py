@@ -1,13 +1,17 @@
 """From the clips of a corpus to its prepared store: parallel, resumable, and never stopped by one bad clip."""
 
 import os
+import tempfile
 from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import Advance, progress, say
@@ -16,7 +20,7 @@ from edge_aver.corpora.quarantine import read_quarantine, write_quarantine
 from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
-from edge_aver.files import sha256_file
+from edge_aver.files import sha256_file, write_bytes
 from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import Preprocessing
 
@@ -231,29 +235,39 @@ def _results(
         yield from fan_out(_prepare_one, jobs, workers=workers, executor=executor)
         return
     executor.require_files(job.clip.path for job in jobs)
-    with closing(fan_out(_make_one, jobs, workers=workers, executor=executor)) as results:
-        for job, made in results:
-            yield job, _written(job, made) if isinstance(made, ClipTensors) else made
+    with closing(fan_out(_send_one, jobs, workers=workers, executor=executor)) as results:
+        for job, sent in results:
+            if isinstance(sent, _SentClip):
+                write_bytes(job.store.path(job.clip.id), sent.file.tobytes())
+            yield job, sent.record if isinstance(sent, _SentClip) else sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SentClip:
+    """A clip's file in the store, made elsewhere: its record, and its bytes as (N,) uint8, which travel uncopied."""
+
+    record: ClipRecord
+    file: npt.NDArray[np.uint8]
+
+
+def _send_one(job: _Job) -> _SentClip | Refusal:
+    """What a worker of a cluster does: the very file that goes into the store, made in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = replace(job.store, folder=Path(folder))
+        record = _prepare_one(replace(job, store=elsewhere))
+        if isinstance(record, Refusal):
+            return record
+        return _SentClip(record=record, file=np.fromfile(elsewhere.path(job.clip.id), dtype=np.uint8))
 
 
 def _prepare_one(job: _Job) -> ClipRecord | Refusal:
     """What a worker does: one clip into the store, or the reason why not."""
-    made = _make_one(job)
-    return _written(job, made) if isinstance(made, ClipTensors) else made
-
-
-def _make_one(job: _Job) -> ClipTensors | Refusal:
-    """The same, without writing it."""
     path = job.clip.path
     try:
         tensors = job.maker.make(job.store.preprocessing)
         require_face(tensors, str(path))
     except ClipError as error:
         return Refusal(path=path, reason=str(error).removeprefix(f"{path}: "))
-    return tensors
-
-
-def _written(job: _Job, tensors: ClipTensors) -> ClipRecord:
     return write_clip_tensors(
         job.store,
         clip=job.clip,
