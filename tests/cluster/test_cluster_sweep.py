@@ -1,8 +1,7 @@
 """A sweep whose cells are made and measured by workers of a cluster."""
 
-from importlib import import_module
-
 import pytest
+from sweep_cells import make_workspace
 
 from edge_aver.benchmarks.grids import load_grid
 from edge_aver.cluster import connected
@@ -13,7 +12,7 @@ pytest.importorskip("torch", reason="needs the extra export")
 
 @pytest.fixture
 def workspace(tmp_path):
-    return import_module("sweep.test_sweep_run").workspace.__wrapped__(tmp_path)
+    return make_workspace(tmp_path)
 
 
 def test_cells_come_back_from_workers_as_they_come_from_here(pair, workspace, tmp_path):

@@ -1,82 +1,23 @@
 """A sweep over a workspace whose one network is made already: what is measured, kept, failed and tried again."""
 
 import json
-from dataclasses import replace
 
-import numpy as np
 import pytest
-from runtime_models import SPEC, tiny_onnx
+from sweep_cells import GRID, make_workspace
 
 from edge_aver import cli
 from edge_aver.benchmarks.grids import load_grid
-from edge_aver.bundle import Artifact, write_artifact
-from edge_aver.corpora.ravdess import SourceClip
-from edge_aver.corpora.store import PreparedStore, write_clip_tensors
 from edge_aver.errors import DeclarationError
-from edge_aver.files import sha256_file
-from edge_aver.spec import Preprocessing
 from edge_aver.sweep import failed_cells, run_sweep
 from edge_aver.sweep.cells import cells_of
-from edge_aver.workspace import Workspace
 
 pytest.importorskip("torch", reason="needs the extra export")
 pytest.importorskip("onnxruntime", reason="runs the network of this test")
 
-GRID = """
-name = "trial"
-corpus = "synthetic"
-architectures = ["sa", "ca"]
-folds = [1]
-precisions = ["fp32"]
-targets = ["onnxruntime-cpu"]
-suite = "{suite}"
-threads = 1
-"""
-SUITE = """
-name = "tiny"
-network_queries = 4
-min_duration_s = 0.01
-processes = 1
-warmup_queries = 1
-end_to_end_clips = 0
-timeout_s = 300.0
-seed = 1
-"""
-
 
 @pytest.fixture
 def workspace(tmp_path):
-    """Eight prepared clips, a checkpoint that nobody needs to read, and the artifact that came of it."""
-    from edge_aver.quantize import load_recipe
-
-    place = Workspace(root=tmp_path / "ws")
-    store = PreparedStore.create(place.prepared("synthetic"), "synthetic", Preprocessing(), "fake")
-    random = np.random.default_rng(0)
-    for label in range(8):
-        write_clip_tensors(
-            store,
-            clip=SourceClip(id=f"clip-{label}", label=label, actor=1, path=tmp_path / f"{label}.mp4"),
-            source_sha256="0" * 64,
-            faces=random.integers(0, 256, (15, 224, 224, 3), dtype=np.uint8),
-            audio=random.normal(size=(15, 128)).astype(np.float32),
-            face_found=np.ones(15, bool),
-        )
-    checkpoint = place.checkpoints / "aver-sa-synthetic-fold1.safetensors"
-    checkpoint.parent.mkdir()
-    checkpoint.write_bytes(b"weights")
-    recipe = load_recipe("fp32")
-    artifact = Artifact(
-        path=place.artifacts / "aver-sa-synthetic-fold1-fp32.onnx",
-        target="onnxruntime-cpu",
-        runtime="onnxruntime",
-        precision="fp32",
-        spec=replace(SPEC, checkpoint_sha256=sha256_file(checkpoint), precision="fp32", recipe_sha256=recipe.sha256),
-    )
-    with write_artifact(artifact, folder=False) as path:
-        tiny_onnx(path)
-    (tmp_path / "tiny.toml").write_text(SUITE)
-    (tmp_path / "grid.toml").write_text(GRID.format(suite=tmp_path / "tiny.toml"))
-    return place
+    return make_workspace(tmp_path)
 
 
 def results(workspace):
