@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.edge-aver-installed
 DEVICE_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python) python3.10)
 DEVICE_VENV ?= .venv-device
 DEVICE_INSTALLED := $(DEVICE_VENV)/.edge-aver-installed
-DEVICE_TESTS := tests/bundle tests/targets tests/runtime tests/media $(addprefix tests/test_,$(addsuffix .py,console declarations errors files spec))
+DEVICE_TESTS := tests/bundle tests/targets tests/runtime tests/media $(addprefix tests/test_,$(addsuffix .py,console containment declarations errors files locks spec))
 
 .PHONY: demo test check unit test-device slow gpu reference-checkpoints clean
 

@@ -10,6 +10,7 @@ import typer
 
 from edge_aver import __version__
 from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run, sweep
+from edge_aver.containment import contained
 from edge_aver.errors import EdgeAverError
 
 __all__ = ["app", "main"]
@@ -26,11 +27,17 @@ app = typer.Typer(
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
 
+_OF_STRANGERS = ("run", "verify")
+"""Commands that decode or load in their own process what somebody else may have made; `prepare` has workers for it."""
+
 
 def main() -> NoReturn:
     """Run the command line; a person's mistake ends in one line on standard error and its exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    if arguments[:1] and arguments[0] in _OF_STRANGERS:
+        sys.exit(contained(lambda: _run(arguments), f"edge-aver {' '.join(arguments)}"))
+    sys.exit(_run(arguments))
 
 
 def _run(arguments: list[str]) -> int:

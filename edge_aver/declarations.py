@@ -1,11 +1,13 @@
 """TOML declarations read into dataclasses: found by shipped name or by path, unknown keys refused."""
 
+import collections.abc
 import functools
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,8 +64,8 @@ def load(kind: type[T], folder: str, name: str | Path) -> T:
     path = declaration_path(folder, name)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DeclarationError(f"{path}: not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # also of numbers without end, and of lists without bottom
+        raise DeclarationError(f"{path}: not TOML: {_short(str(error))}") from error
     return parse(kind, table, where=str(path))
 
 
@@ -95,13 +97,15 @@ def _reader(hint: Any) -> _Reader:
     Places are put into words only where something does not fit.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is typing.Any:
+        return _read_anything
     if origin in (typing.Union, types.UnionType):
-        return _reader(next(item for item in arguments if item is not type(None)))
+        return _read_one_of(arguments)
     if origin is typing.Literal:
         return functools.partial(_read_literal, arguments)
     if origin is tuple:
-        return functools.partial(_read_list, arguments[0])
-    if origin in (dict, Mapping):
+        return functools.partial(_read_list, arguments[0], None if Ellipsis in arguments else len(arguments))
+    if origin in (dict, Mapping, collections.abc.Mapping):
         return functools.partial(_read_table, arguments[1])
     if is_dataclass(hint):
         return functools.partial(_read_dataclass, hint)
@@ -112,7 +116,7 @@ def _read_dataclass(kind: Any, table: Any) -> Any:
     _expect(dict, table)
     readers, needed = _fields(kind)
     if unknown := table.keys() - readers.keys():
-        raise _Misfit(f": unknown key {min(unknown)!r}; known: {', '.join(sorted(readers))}")
+        raise _Misfit(f": unknown key {_short(repr(min(unknown)))}; known: {', '.join(sorted(readers))}")
     values = {}
     for key, value in table.items():
         try:
@@ -133,10 +137,30 @@ def _fields(kind: Any) -> tuple[dict[str, _Reader], tuple[str, ...]]:
     return {item.name: _reader(hints[item.name]) for item in fields(kind)}, needed
 
 
-def _read_list(hint: Any, value: Any) -> Any:
-    _expect(list, value)
+def _read_anything(value: Any) -> Any:
+    return value
+
+
+def _read_one_of(hints: tuple[Any, ...]) -> _Reader:
+    """Of several plain types the one that the value has; it is reported as the first that it is not."""
+    first, may_be_none = next(hint for hint in hints if hint is not type(None)), type(None) in hints
+
+    def read(value: Any) -> Any:
+        if value is None and may_be_none:
+            return None
+        hint: Any = next((hint for hint in hints if type(value) is hint), first)
+        return _reader(hint)(value)
+
+    return read
+
+
+def _read_list(hint: Any, length: int | None, value: Any) -> Any:
+    if type(value) is not tuple:  # as `dataclasses.asdict` has them
+        _expect(list, value)
+    if length not in (None, len(value)):
+        raise _Misfit(f": {len(value)} values, expected {length}")
     # Long lists of measured values: nothing is left to be done to each.
-    if hint in (str, int, float) and {*map(type, value)} <= {hint}:
+    if hint in (str, int, float) and {*map(type, value)} <= {hint} and (hint is not float or all(map(isfinite, value))):
         return tuple(value)
     read = _reader(hint)
     return tuple([_at(read, item, f"[{index}]") for index, item in enumerate(value)])
@@ -156,21 +180,33 @@ def _at(read: _Reader, value: Any, place: str) -> Any:
 
 
 def _read_literal(known: tuple[Any, ...], value: Any) -> Any:
-    if value not in known:
-        raise _Misfit(f": {value!r} is not one of {', '.join(map(str, known))}")
+    if not isinstance(value, (str, int)) or value not in known:
+        raise _Misfit(f": {_short(repr(value))} is not one of {', '.join(map(str, known))}")
     return value
 
 
 def _read_plain(kind: type, value: Any) -> Any:
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < _TOO_LARGE:
         return float(value)
     _expect(kind, value)
+    if kind is float and not isfinite(value):  # every comparison with it would hold, or none
+        raise _Misfit(f": {value} is not a number to reckon with")
     return value
 
 
 def _expect(kind: type, value: Any) -> None:
     if type(value) is not kind:
-        raise _Misfit(f": {value!r} is {type(value).__name__}, expected {kind.__name__}")
+        raise _Misfit(f": {_short(repr(value))} is {type(value).__name__}, expected {kind.__name__}")
+
+
+_TOO_LARGE = 1 << 1000
+"""Whole numbers from here on make no float."""
+
+_SHOWN = 80
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _root() -> Path:

@@ -56,8 +56,9 @@ class EdgeAverError(Exception):
     exit_status: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        """The message on one line, whatever a library put into it."""
-        return " ".join(super().__str__().split())
+        """The message on one line, whatever a library or a hostile file put into it: what does not print is escaped."""
+        words = " ".join(super().__str__().split())
+        return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
 
 
 class ClipError(EdgeAverError):

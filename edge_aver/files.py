@@ -1,14 +1,17 @@
 """Writing that leaves the old file or the new one, never half of either."""
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from edge_aver.locks import scratch_folder
 
 __all__ = ["atomic_directory", "atomic_path", "json_text", "sha256_bytes", "sha256_file", "write_bytes", "write_text"]
 
@@ -21,32 +24,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
     never meet a file that is being written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
-    try:
+    with scratch_folder(path.parent) as folder:
         temporary = folder / path.name
         yield temporary
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
     """As `atomic_path`, for a directory of files; an older directory at `path` is replaced as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
-    try:
+    with scratch_folder(path.parent) as folder:
         temporary = folder / path.name
         temporary.mkdir()
         yield temporary
         for member in (*temporary.rglob("*"), temporary):
             _sync(member)
-        _replace_directory(temporary, path, aside=folder / "replaced")
+        _replace_directory(temporary, path, folder)
         _sync(path.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -79,16 +76,31 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _replace_directory(new: Path, path: Path, *, aside: Path) -> None:
+_ATTEMPTS = 5
+"""Another process may put its own directory there between two renames."""
+
+
+def _replace_directory(new: Path, path: Path, scratch: Path) -> None:
     """Rename `new` to `path`; what stood there is moved aside first (no rename replaces it), and back on failure."""
-    if path.exists():
-        path.rename(aside)
-    try:
-        new.rename(path)
-    except BaseException:
-        if aside.exists():
-            aside.rename(path)
-        raise
+    for attempt in range(_ATTEMPTS):
+        aside = Path(tempfile.mkdtemp(dir=scratch)) / "replaced"
+        with contextlib.suppress(FileNotFoundError):  # there is none, or another process was faster
+            path.rename(aside)
+        try:
+            new.rename(path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or attempt == _ATTEMPTS - 1:
+                _put_back(aside, path)
+                raise
+        except BaseException:
+            _put_back(aside, path)
+            raise
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    if aside.exists() and not path.exists():
+        aside.rename(path)
 
 
 def _sync(path: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_aver.benchmarks.speed_verdict import Ratio, SpeedVerdict
     from edge_aver.benchmarks.stats import Interval
     from edge_aver.benchmarks.verdict import Verdict
+    from edge_aver.calibration.own_corpus import CorpusPlan
     from edge_aver.calibration.verify import Verification
     from edge_aver.corpora.prepare import PrepareSummary
     from edge_aver.demo import DemoOutcome
@@ -42,6 +43,7 @@ __all__ = [
     "show_bundle_check",
     "show_demo",
     "show_doctor",
+    "show_plan",
     "show_prediction",
     "show_prepared",
     "show_results",
@@ -56,8 +58,8 @@ _BAR_WIDTH = 30
 _WORST = 5
 
 
-def show_prepared(summary: "PrepareSummary", json_path: str | None) -> None:
-    """One line for each refused file and why, the clips that miss most faces, and the totals."""
+def show_prepared(summary: "PrepareSummary", json_path: str | None, plan: "CorpusPlan | None" = None) -> None:
+    """One line for each refused file and why, the clips that miss most faces, and the totals; of one's own, folds."""
     for refusal in summary.refused:
         say(f"refused: {refusal.path}: {refusal.reason}")
     if missing := sorted(summary.clips_with_missing_faces, key=lambda item: -item[1]):
@@ -65,7 +67,53 @@ def show_prepared(summary: "PrepareSummary", json_path: str | None) -> None:
         say(f"{len(missing)} clips have frames without a face, padding after their end included; most: {worst}")
     totals = f"{summary.prepared} clips prepared, {summary.reused} already there, {len(summary.refused)} refused"
     note = provenance_note(summary.corpus)
-    _emit("\n".join([totals, *_note(note)]), {**asdict(summary), "note": note}, json_path)
+    table = {**asdict(summary), "note": note}
+    lines = [totals]
+    if plan is not None:
+        table |= _plan_table(plan)
+        lines += _plan_lines(plan)
+    _emit("\n".join([*lines, *_note(note)]), table, json_path)
+
+
+def show_plan(plan: "CorpusPlan", json_path: str | None) -> None:
+    """What preparing a corpus of one's own would come to: clips, labels, subjects, folds."""
+    for refusal in plan.corpus.refusals:
+        say(f"refused: {refusal.path}: {refusal.reason}")
+    _emit("\n".join(_plan_lines(plan)), _plan_table(plan), json_path)
+
+
+def _plan_lines(plan: "CorpusPlan") -> list[str]:
+    corpus, labels = plan.corpus, plan.corpus.clips_by_label()
+    for remark in plan.remarks:
+        say(remark)
+    lines = [
+        f"Corpus {corpus.name}: {len(corpus.clips):,} clips of {corpus.files:,} files and "
+        f"{len(corpus.subjects):,} subjects",
+        f"{len(labels)} labels: {', '.join(f'{label} ({count:,})' for label, count in labels.items())}",
+        f"Folds: {plan.origin}",
+    ]
+    for split, sizes in zip(plan.splits, plan.sizes(), strict=True):
+        parts = (f"{part} {size.clips:,} clips of {size.subjects:,} subjects" for part, size in sizes.items())
+        lines.append(f"  fold {split.index}: {', '.join(parts)}")
+    return lines
+
+
+def _plan_table(plan: "CorpusPlan") -> dict[str, Any]:
+    corpus = plan.corpus
+    sizes = plan.sizes()
+    return {
+        "corpus": corpus.name,
+        "clips": len(corpus.clips),
+        "files": corpus.files,
+        "subjects": len(corpus.subjects),
+        "labels": corpus.clips_by_label(),
+        "folds_origin": plan.origin,
+        "folds": [
+            {"index": split.index} | {part: asdict(size) for part, size in parts.items()}
+            for split, parts in zip(plan.splits, sizes, strict=True)
+        ],
+        "remarks": list(plan.remarks),
+    }
 
 
 def show_trained(trained: "TrainedNetwork", json_path: str | None) -> None:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from edge_aver.errors import ArtifactError
+from edge_aver.declarations import parse
+from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import sha256_bytes
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Parameters",
     "Preprocessing",
     "TensorSpec",
+    "logits_of",
     "provenance_note",
 ]
 
@@ -103,9 +105,47 @@ class Preprocessing:
         """Presentation times of the sampled frames, in seconds from the start of the window."""
         return tuple((i + 0.5) * self.window_s / self.frames for i in range(self.frames))
 
+    def check(self) -> None:
+        """Refuse constants that nothing can be reckoned with; ValueError names the first."""
+        for name, (lowest, highest) in _RANGES.items():
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(f"{name} {getattr(self, name):g}: expected {lowest:g} to {highest:g}")
+        for name, limit in (
+            ("win_length", self.n_fft),
+            ("hop_length", self.n_fft),
+            ("n_mels", self.n_fft // 2),
+            ("n_mfcc", self.n_mels),
+            ("pitch_max_hz", self.sample_rate_hz / 2),
+            ("pitch_min_hz", self.pitch_max_hz),
+        ):
+            if getattr(self, name) > limit:
+                raise ValueError(f"{name} {getattr(self, name):g}: expected at most {limit:g}")
+        if not self.segment_offsets or max(map(abs, self.segment_offsets)) > self.frames:
+            raise ValueError("segment_offsets: none, or one that reaches beyond the window")
+
     def digest(self) -> str:
         """SHA-256 over all constants: tensors made with other constants have another one."""
         return sha256_bytes(json.dumps(asdict(self), sort_keys=True).encode())
+
+
+_RANGES = {
+    "window_s": (0.1, 60.0),
+    "frames": (1, 256),
+    "face_size_px": (8, 1024),
+    "sample_rate_hz": (4_000, 192_000),
+    "n_fft": (32, 1 << 15),
+    "win_length": (8, 1 << 15),
+    "hop_length": (8, 1 << 15),
+    "n_mels": (2, 512),
+    "n_mfcc": (1, 512),
+    "delta_width": (3, 99),
+    "pitch_min_hz": (20.0, 10_000.0),
+    "pitch_max_hz": (20.0, 96_000.0),
+    "pitch_window": (64, 1 << 15),
+    "pitch_threshold": (0.0, 10.0),
+    "silence_dbfs": (-300.0, 100.0),
+}
+"""Of a file that may be damaged or mean harm: what is outside has never been meant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +188,13 @@ def _inputs() -> tuple[TensorSpec, ...]:
     )
 
 
+def logits_of(labels: tuple[str, ...]) -> tuple[TensorSpec, ...]:
+    """The one output of a network: `logits` (N, L) float32."""
+    return (TensorSpec(name="logits", dtype="float32", shape=("batch", len(labels))),)
+
+
 def _outputs() -> tuple[TensorSpec, ...]:
-    return (TensorSpec(name="logits", dtype="float32", shape=("batch", len(LABELS))),)
+    return logits_of(LABELS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,40 +259,21 @@ class ModelSpec:
         """
         try:
             return cls.from_dict(json.loads(text))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ArtifactError(f"{where}: its ModelSpec cannot be read ({error}); export it again") from error
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> "ModelSpec":
-        """Build from the nested mapping of `dataclasses.asdict`; TypeError, ValueError or KeyError if it is not one."""
+        """Build from the nested mapping of `dataclasses.asdict`; ValueError if it is not one, or cannot be meant."""
+        if not isinstance(table, Mapping):
+            raise ValueError(f"{type(table).__name__}, expected a table")
         if table.get("format_version") != 1:
-            raise ValueError(f"format_version {table.get('format_version')!r}, this edge-aver reads 1")
-        values = dict(table)
-        values["inputs"] = tuple(_tensor(item) for item in table["inputs"])
-        values["outputs"] = tuple(_tensor(item) for item in table["outputs"])
-        constants = dict(table["preprocessing"])
-        constants["segment_offsets"] = tuple(constants["segment_offsets"])
-        values["preprocessing"] = Preprocessing(**constants)
-        if table.get("parameters") is not None:
-            values["parameters"] = Parameters(**table["parameters"])
-        if table.get("calibration") is not None:
-            values["calibration"] = _manifest(table["calibration"])
-        for name in ("train_actors", "validation_actors", "test_actors", "labels"):
-            values[name] = tuple(table[name])
-        known = {item.name for item in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown fields {', '.join(unknown)}")
-        return cls(**values)
-
-
-def _tensor(table: Mapping[str, Any]) -> TensorSpec:
-    return TensorSpec(name=table["name"], dtype=table["dtype"], shape=tuple(table["shape"]))
-
-
-def _manifest(table: Mapping[str, Any]) -> CalibrationManifest:
-    return CalibrationManifest(
-        corpus=table["corpus"],
-        fold=table["fold"],
-        actors=tuple(table["actors"]),
-        clips=tuple((identifier, digest) for identifier, digest in table["clips"]),
-    )
+            raise ValueError(f"format_version {str(table.get('format_version'))[:20]}, this edge-aver reads 1")
+        try:
+            spec = parse(cls, table, where="spec")
+        except DeclarationError as error:
+            raise ValueError(str(error)) from error
+        spec.preprocessing.check()
+        if len(spec.labels) < 2 or len(set(spec.labels)) != len(spec.labels):
+            raise ValueError("labels: too few, or one twice")
+        return spec

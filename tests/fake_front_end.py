@@ -16,7 +16,7 @@ class FakeFrontEnd:
     def __init__(self, constants):
         self.constants = constants
 
-    def __call__(self, source, *, start_s=0.0):
+    def __call__(self, source, *, start_s=0.0, end_s=None):
         content = source.read_bytes()
         if content.startswith(b"die"):
             time.sleep(0.3)  # until another job is under way
@@ -30,7 +30,7 @@ class FakeFrontEnd:
         if content.startswith(b"slow"):
             source.with_suffix(".started").touch()
             time.sleep(600)
-        return self.tensors(content)
+        return self.tensors(content + f"{start_s:g} {end_s}".encode() if start_s or end_s else content)
 
     def tensors(self, content):
         frames, side = self.constants.frames, self.constants.face_size_px

@@ -69,14 +69,17 @@ def write_media(
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     codec_options: Mapping[str, str] | None = None,
+    container_options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a media file, its index first; the container is the suffix's.
 
     `ticks` are presentation times in units of one picture; `sound` is (samples,) or (channels, samples).
-    `codec_options` replace those that the other arguments make.
+    `codec_options` replace those that the other arguments make, `container_options` those of the container.
     """
     options = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=options) as container:
+    with av.open(
+        str(path), "w", options=options if container_options is None else dict(container_options)
+    ) as container:
         video = audio = None
         if pictures is not None:
             video = container.add_stream(codec, rate=rate)

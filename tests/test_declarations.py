@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -70,6 +71,44 @@ def test_a_whole_number_is_a_float_where_one_is_expected():
     limits = parse(Limits, {"ratio_db": 15}, where="x.toml")
     assert type(limits.ratio_db) is float
     assert limits.ratio_db == 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loose:
+    shape: tuple[int | str, ...] = ()
+    pair: tuple[str, str] = ("", "")
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    ratio: float | None = 1.0
+
+
+def test_several_types_pairs_anything_and_nothing_are_read_where_they_are_meant():
+    table = {"shape": ["N", 15], "pair": ("a", "b"), "facts": {"x": [None]}, "ratio": None}
+    assert parse(Loose, table, where="x") == Loose(shape=("N", 15), pair=("a", "b"), facts={"x": [None]}, ratio=None)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"shape": [1.5]}, "x: shape[0]: 1.5 is float, expected int"),
+        ({"pair": ["a"]}, "x: pair: 1 values, expected 2"),
+        ({"facts": None}, "x: facts: None is NoneType, expected dict"),
+        ({"ratio": float("nan")}, "x: ratio: nan is not a number to reckon with"),
+        ({"ratio": 10**400}, "is int, expected float"),
+        ({"shape": "x" * 9999}, "..."),
+    ],
+)
+def test_what_is_not_meant_is_one_short_line(table, told):
+    with pytest.raises(DeclarationError) as caught:
+        parse(Loose, table, where="x")
+    assert told in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 5000 + "]" * 5000, "a = 1\na = 2", "\x00"])
+def test_toml_without_end_is_no_toml(tmp_path, text):
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(DeclarationError, match="not TOML"):
+        load(Loose, "export/recipes", tmp_path / "x.toml")
 
 
 @pytest.mark.parametrize(

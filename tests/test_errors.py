@@ -56,3 +56,9 @@ def test_a_missing_library_names_the_extra_and_comes_back_whole():
     assert (copy.library, copy.extra, copy.purpose) == ("librosa", "reference", "prepare")
     expected = "prepare needs librosa, which is not installed: pip install 'edge-aver[reference]'"
     assert str(copy) == str(error) == expected
+
+
+def test_what_a_hostile_file_puts_into_a_message_does_nothing_to_a_terminal():
+    told = str(EdgeAverError("a\nname \x1b]0;title\x07 \u202e \ud800 é"))
+    assert told == "a name \\x1b]0;title\\x07 \\u202e \\ud800 é"
+    assert told.isprintable()

@@ -27,7 +27,7 @@ READERS = {"export": ("export", "quantize")}
 """Packages that read a declaration folder, where it is not the one of the same name alone."""
 
 LEVELS = (
-    {"__init__", "errors", "files", "spec", "declarations", "console", "workspace"},
+    {"__init__", "errors", "files", "spec", "declarations", "console", "workspace", "locks", "containment"},
     {"bundle", "cluster", "media"},
     {"corpora", "targets"},
     {"calibration"},

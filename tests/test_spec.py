@@ -65,7 +65,7 @@ def test_labels_stand_in_the_order_of_ravdess():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"mood": "good"}, "unknown fields mood"),
+        ({"mood": "good"}, "unknown key 'mood'"),
         ({"format_version": 2}, "format_version 2, this edge-aver reads 1"),
         ({"format_version": None}, "format_version None"),
         ({"preprocessing": {**asdict(Preprocessing()), "window_ms": 3}}, "window_ms"),

@@ -29,7 +29,8 @@ def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipR
 
     Raises:
         CorpusError: no prepared store.
-        MeasurementError: one of another corpus or with other constants, or without such clips.
+        MeasurementError: one of another corpus or with other constants, or without such clips, or with labels that
+            the network does not know.
     """
     store = PreparedStore.open(folder)
     if store.corpus != spec.corpus:
@@ -41,6 +42,12 @@ def test_clips(spec: ModelSpec, folder: Path) -> tuple[PreparedStore, list[ClipR
         raise MeasurementError(
             f"no prepared {spec.corpus} clip of test actors {', '.join(map(str, spec.test_actors)) or '(none named)'}"
             f" of fold {spec.fold}; run edge-aver prepare --corpus {spec.corpus}"
+        )
+    unknown = {store.labels[record.label] for record in records} - set(spec.labels)
+    if unknown:
+        raise MeasurementError(
+            f"prepared {spec.corpus} clips are labelled {', '.join(sorted(unknown))}, which the network does not know "
+            f"({', '.join(spec.labels)}); train it again"
         )
     return store, records
 
@@ -64,12 +71,17 @@ def media_of_test_actors(artifact: Artifact, store: Path, *, count: int, seed: i
 
     Raises:
         CorpusError: no prepared store.
-        MeasurementError: no such clips, or files that are gone or changed.
+        MeasurementError: no such clips, files that are gone or changed, or clips that are parts of files.
     """
     opened, records = test_clips(artifact.spec, store)
     records = _sample([record for record in records if record.faces_found], count, seed)
     if reason := media_missing(opened.corpus, records):
         raise MeasurementError(reason)
+    if any(record.start_s or record.end_s is not None for record in records):
+        raise MeasurementError(
+            f"clips of {opened.corpus} are parts of their media files, and this suite takes whole ones: name a folder "
+            "of them with --data"
+        )
     return tuple(_media(record.id, record.source) for record in records)
 
 

@@ -17,6 +17,7 @@ from edge_aver.benchmarks.runs import NetworkRun
 from edge_aver.benchmarks.stats import Interval, Percentiles, percentile, percentiles
 from edge_aver.benchmarks.throughput import Throughput, throughputs
 from edge_aver.benchmarks.validity import invalid_reasons
+from edge_aver.spec import LABELS
 from edge_aver.targets import RUNTIMES
 
 __all__ = ["Summary", "condition_names", "provenance_notes", "summarize"]
@@ -85,8 +86,10 @@ class Summary:
 
     @property
     def origin(self) -> str:
-        """Corpus and fold that the accuracy belongs to."""
-        return f"{self.result.spec.corpus}, fold {self.result.spec.fold}"
+        """Corpus and fold that the accuracy belongs to, and how many labels were told apart where not the usual."""
+        spec = self.result.spec
+        own = f", {len(spec.labels)} labels" if spec.labels != LABELS else ""
+        return f"{spec.corpus}, fold {spec.fold}{own}"
 
     @property
     def executed(self) -> str:

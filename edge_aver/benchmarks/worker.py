@@ -43,7 +43,7 @@ from edge_aver.corpora.store import ClipRecord, PreparedClip
 from edge_aver.declarations import parse
 from edge_aver.errors import EdgeAverError, MeasurementError
 from edge_aver.files import json_text
-from edge_aver.spec import LABELS, ModelSpec
+from edge_aver.spec import ModelSpec
 from edge_aver.targets import runtime_module
 
 __all__ = ["AccuracyAnswer", "Answer", "EndToEndAnswer", "NetworkAnswer", "Request", "main", "perform"]
@@ -179,7 +179,9 @@ def _time_queries(
 def _accuracy(request: Request) -> AccuracyAnswer:
     store, records = test_clips(_spec(request), Path(request.store))
     with runtime.load(request.artifact, threads=request.threads) as model:
-        predictions = tuple(_predict(model, store.load(record.id), request.condition) for record in records)
+        predictions = tuple(
+            _predict(model, store.load(record.id), store.labels, request.condition) for record in records
+        )
         return AccuracyAnswer(
             predictions=predictions,
             executed_precisions=dict(model.executed_precisions),
@@ -187,7 +189,7 @@ def _accuracy(request: Request) -> AccuracyAnswer:
         )
 
 
-def _predict(model: runtime.Model, clip: PreparedClip, condition: str) -> ClipPrediction:
+def _predict(model: runtime.Model, clip: PreparedClip, labels: tuple[str, ...], condition: str) -> ClipPrediction:
     faces, audio = mask(condition, clip.record.id, clip.faces, clip.audio)
     logits = model.predict_tensors(faces[None], audio[None])[0]
     if not np.isfinite(logits).all():
@@ -196,7 +198,7 @@ def _predict(model: runtime.Model, clip: PreparedClip, condition: str) -> ClipPr
         id=clip.record.id,
         tensors_sha256=clip.record.tensors_sha256,
         actor=clip.record.actor,
-        label=LABELS[clip.record.label],
+        label=labels[clip.record.label],
         prediction=model.artifact.spec.labels[int(logits.argmax())],
         logits=tuple(float(value) for value in logits),
     )
@@ -210,14 +212,14 @@ def _end_to_end(request: Request) -> EndToEndAnswer:
     if reason := media_missing(store.corpus, chosen):
         return EndToEndAnswer(not_measured=reason)
     with runtime.load(request.artifact, threads=request.threads) as model:
-        model.predict(chosen[0].source)
+        model.predict(chosen[0].source, start_s=chosen[0].start_s, end_s=chosen[0].end_s)
         asked = itertools.islice(itertools.cycle(chosen), request.part, request.queries, request.parts)
         return EndToEndAnswer(queries=tuple(_bring_to_label(model, record, request.part) for record in asked))
 
 
 def _bring_to_label(model: runtime.Model, record: ClipRecord, process: int) -> EndToEndQuery:
     started = time.perf_counter()
-    answer = model.predict(record.source.read_bytes())
+    answer = model.predict(record.source.read_bytes(), start_s=record.start_s, end_s=record.end_s)
     total_s = time.perf_counter() - started
     return EndToEndQuery(
         id=record.id, prediction=answer.label, total_s=total_s, stages_s=dict(answer.stages_s), process=process

@@ -4,11 +4,12 @@ import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from edge_aver.errors import ArtifactError
+from edge_aver.declarations import parse
+from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import atomic_directory, atomic_path, json_text, sha256_file
 from edge_aver.spec import ModelSpec
 
@@ -128,6 +129,8 @@ def find_artifacts(
     architecture: Choice = None,
     precision: Choice = None,
     target: Choice = None,
+    corpus: Choice = None,
+    fold: int | None = None,
     kits: bool = False,
 ) -> tuple[Artifact, ...]:
     """Complete artifacts in `folder` that match what is given, newest first; their files are not yet checked.
@@ -139,6 +142,8 @@ def find_artifacts(
         architecture: one, several, or None for any.
         precision: the same.
         target: the same.
+        corpus: the same.
+        fold: its number, or None for any.
         kits: whether kits count too, which no runtime opens.
 
     Raises:
@@ -153,8 +158,11 @@ def find_artifacts(
                 (architecture, artifact.spec.architecture),
                 (precision, artifact.precision),
                 (target, artifact.target),
+                (corpus, artifact.spec.corpus),
             )
-            if artifact.part == "clip" and all(_matches(choice, value) for choice, value in asked):
+            if artifact.part != "clip" or fold not in (None, artifact.spec.fold):
+                continue
+            if all(_matches(choice, value) for choice, value in asked):
                 found.append((sidecar.stat().st_mtime_ns, artifact))
     return tuple(artifact for _, artifact in sorted(found, key=lambda item: (-item[0], item[1].path.name)))
 
@@ -165,6 +173,8 @@ def choose_artifacts(
     architecture: Choice = None,
     precision: Choice = None,
     target: Choice = None,
+    corpus: Choice = None,
+    fold: int | None = None,
     kits: bool = False,
 ) -> tuple[Artifact, ...]:
     """As `find_artifacts`, where a person asked for them: none is an error.
@@ -172,15 +182,16 @@ def choose_artifacts(
     Raises:
         ArtifactError: none matches; what is there is listed.
     """
-    asked_for = {"architecture": architecture, "precision": precision, "target": target}
-    found = find_artifacts(folder, **asked_for, kits=kits)
+    asked_for = {"architecture": architecture, "precision": precision, "target": target, "corpus": corpus}
+    found = find_artifacts(folder, **asked_for, fold=fold, kits=kits)
     if not found:
-        if unbuilt := find_artifacts(folder, **asked_for, kits=True):
+        if unbuilt := find_artifacts(folder, **asked_for, fold=fold, kits=True):
             raise ArtifactError(
                 f"{unbuilt[0].path} is a kit: its engines are built on the device, by edge-aver build there or by "
                 "edge-aver benchmark --host user@device here"
             )
-        asked = " ".join(_words(architecture) + _words(precision) + _words(target)) or "any"
+        words = [word for choice in asked_for.values() for word in _words(choice)]
+        asked = " ".join(words + ([f"fold {fold}"] if fold is not None else [])) or "any"
         have = ", ".join(artifact.path.name for artifact in find_artifacts(folder)) or "none"
         raise ArtifactError(f"no artifact in {folder} matches {asked} (there: {have}); make one with edge-aver export")
     return found
@@ -222,25 +233,36 @@ def read_artifact(path: Path) -> Artifact:
         table = json.loads(sidecar.read_text(encoding="utf-8"))
         if table["schema_version"] != _SCHEMA_VERSION:
             raise ValueError(f"schema_version {table['schema_version']!r}, this edge-aver reads {_SCHEMA_VERSION}")
-        if not table["files"]:
-            raise ValueError("it lists no files")
-        return Artifact(
-            path=path,
-            target=table["target"],
-            runtime=table["runtime"],
-            precision=table["precision"],
-            spec=ModelSpec.from_dict(table["spec"]),
-            files={name: FileEntry(**entry) for name, entry in table["files"].items()},
-            parity=tuple(table["parity"]),
-            build=table["build"],
-            part=table.get("part", "clip"),
-        )
+        spec = ModelSpec.from_dict(table["spec"])
+        known = {item.name for item in fields(_Sidecar)} & table.keys()
+        told = parse(_Sidecar, {name: table[name] for name in known}, where="sidecar")
+        if not told.files or not all(map(_is_inside, told.files)):
+            raise ValueError("it lists no files, or files elsewhere")
+        return Artifact(path=path, spec=spec, **vars(told))
     except FileNotFoundError as error:
         raise ArtifactError(
             f"{path}: has no sidecar {sidecar.name} (an unfinished export?); export it again"
         ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, DeclarationError) as error:
         raise ArtifactError(f"{sidecar}: not a sidecar that can be read ({error}); export it again") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sidecar:
+    """What a sidecar must hold besides the spec; what it holds more is of no use to this version."""
+
+    target: str
+    runtime: str
+    precision: str
+    files: Mapping[str, FileEntry]
+    parity: tuple[Mapping[str, Any], ...]
+    build: Mapping[str, Any]
+    part: str = "clip"
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a file's name leads to no other place than the artifact's own."""
+    return name.isprintable() and not name.startswith("/") and ".." not in name.split("/")
 
 
 def _entries(path: Path) -> dict[str, FileEntry]:

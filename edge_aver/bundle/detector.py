@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge_aver.bundle.artifact import FileEntry
-from edge_aver.errors import ArtifactError
+from edge_aver.declarations import parse
+from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import atomic_directory, json_text, sha256_bytes, sha256_file
 
 __all__ = ["DETECTOR_FOLDER", "Detector", "open_detector", "write_detector"]
@@ -39,6 +40,12 @@ class Detector:
     def digest(self) -> str:
         """SHA-256 over the hashes of all its networks: other weights have another one."""
         return sha256_bytes(json_text({name: entry.sha256 for name, entry in self.files.items()}).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Card:
+    source: str
+    files: Mapping[str, FileEntry]
 
 
 def write_detector(path: Path, networks: Mapping[str, bytes], source: str) -> None:
@@ -80,9 +87,11 @@ def _read(path: Path) -> Detector:
         table = json.loads((path / _CARD).read_text(encoding="utf-8"))
         if table["format_version"] != _FORMAT:
             raise ValueError(f"format_version {table['format_version']!r}, this edge-aver reads {_FORMAT}")
-        files = {str(name): FileEntry(**entry) for name, entry in table["files"].items()}
-        return Detector(path=path, source=table["source"], files=files)
+        card = parse(_Card, {"source": table["source"], "files": table["files"]}, where=_CARD)
+        if missing := sorted({"pnet.onnx", "rnet.onnx", "onet.onnx"} - card.files.keys()):
+            raise ValueError(f"it lists no {missing[0]}")
+        return Detector(path=path, source=card.source, files=card.files)
     except FileNotFoundError as error:
         raise ArtifactError(f"{path}: no face detector here; {_REMEDY}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, DeclarationError) as error:
         raise ArtifactError(f"{path / _CARD}: cannot be read ({error}); {_REMEDY}") from error

@@ -136,7 +136,7 @@ def read_golden_clip(folder: Path) -> Golden:
             tolerances={name: _tolerance(card["tolerances"][name]) for name in ("frames", "faces", "audio")},
             made_by={str(name): str(version) for name, version in card["made_by"].items()},
         )
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ArtifactError(f"{place / _CARD}: no golden clip that can be read ({error}); bundle it again") from error
 
 

@@ -19,6 +19,8 @@ _CORPORA: Mapping[str, str] = {
     "composite": f"Trained on speech of {_RAVDESS}, joined with faces of FER2013 (Goodfellow et al., 2013), whose "
     "pictures were collected from the web for research and carry no licence; whether these terms reach the weights is "
     "for you to judge.",
+    "crema-d": "Trained on CREMA-D (Cao et al., 2014, doi:10.1109/TAFFC.2014.2336244), Open Database License 1.0; "
+    "whether its terms reach the weights is for you to judge.",
     "synthetic": "Trained on drawn faces and generated voices that edge-aver made: nobody's data.",
 }
 

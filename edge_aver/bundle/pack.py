@@ -12,7 +12,8 @@ from edge_aver import __version__
 from edge_aver.bundle.archive import Member, Source, open_archive, read_member, write_archive
 from edge_aver.bundle.artifact import FileEntry
 from edge_aver.bundle.signature import SIGNATURE_BYTES, check_signature, key_fingerprint, sign
-from edge_aver.errors import ArtifactError
+from edge_aver.declarations import parse
+from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import json_text, sha256_bytes, sha256_file
 
 __all__ = ["ARTIFACTS", "BUNDLE_SUFFIX", "Bundle", "Manifest", "is_bundle", "open_bundle", "write_bundle"]
@@ -192,20 +193,14 @@ def _parse(text: bytes) -> Manifest:
         if json_text(table).encode() != text:
             raise ValueError("it is not written as edge-aver writes it")
         return _manifest(table)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, DeclarationError) as error:
         raise ArtifactError(f"{_MANIFEST}: cannot be read ({error}); bundle it again, or update edge-aver") from error
 
 
 def _manifest(table: dict[str, Any]) -> Manifest:
     del table["format"], table["format_version"]
-    manifest = Manifest(
-        **table
-        | {
-            "artifacts": tuple(table["artifacts"]),
-            "members": {name: FileEntry(**entry) for name, entry in table["members"].items()},
-        }
-    )
-    if not manifest.artifacts or not all(isinstance(name, str) and "/" not in name for name in manifest.artifacts):
+    manifest = parse(Manifest, table, where="manifest")
+    if not manifest.artifacts or any("/" in name for name in manifest.artifacts):
         raise ValueError("it names no artifacts")
     for name in manifest.artifacts:
         if f"{ARTIFACTS}/{name}.json" not in manifest.members:

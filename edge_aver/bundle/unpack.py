@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,9 @@ from edge_aver.bundle.artifact import FileEntry
 from edge_aver.bundle.pack import ARTIFACTS, Bundle, Manifest, open_bundle
 from edge_aver.errors import ArtifactError
 from edge_aver.files import sha256_file
+from edge_aver.locks import scratch_folder, sweep
 
 __all__ = ["Unpacked", "unpack"]
-
-_STALE_S = 24 * 3600.0
-"""After this, what a killed process had begun to unpack is swept."""
 
 _ATTEMPTS = 5
 
@@ -101,9 +98,8 @@ def _settle(bundle: Bundle, root: Path) -> Path:
     place = root / bundle.digest
     if _is_whole(place, bundle.manifest.members):
         return place
-    _sweep(root)
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=root))
-    try:
+    sweep(root)
+    with scratch_folder(root) as scratch:
         made = scratch / "made"
         made.mkdir()
         bundle.extract(made)
@@ -116,8 +112,6 @@ def _settle(bundle: Bundle, root: Path) -> Path:
                     return place
                 _move_aside(place, Path(tempfile.mkdtemp(dir=scratch)) / "damaged")
         raise ArtifactError(f"{place}: cannot be put in place; remove it")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _move_aside(place: Path, aside: Path) -> None:
@@ -145,13 +139,3 @@ def _is_whole(place: Path, members: Mapping[str, FileEntry]) -> bool:
         )
     except FileNotFoundError:  # being replaced by another process
         return False
-
-
-def _sweep(root: Path) -> None:
-    for begun in root.glob(".writing-*"):
-        try:
-            old = time.time() - begun.stat().st_mtime > _STALE_S
-        except FileNotFoundError:
-            continue
-        if old:
-            shutil.rmtree(begun, ignore_errors=True)

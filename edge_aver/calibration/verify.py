@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.calibration.draw import check_manifest
-from edge_aver.calibration.folds import Fold, load_fold
+from edge_aver.calibration.folds import Fold, check_network_fold, load_fold
 from edge_aver.errors import ArtifactError, LeakError
 from edge_aver.spec import SPEC_KEY, CalibrationManifest, ModelSpec
 from edge_aver.targets import RUNTIMES, runtime_module
@@ -26,12 +27,15 @@ class Verification:
     checks: tuple[str, ...]
 
 
-def verify_artifact(path: Path, *, folds: str | None = None) -> Verification:
+def verify_artifact(
+    path: Path, *, folds: str | None = None, prepared: Callable[[str], Path] | None = None
+) -> Verification:
     """Check an artifact's files, the spec inside them, and its calibration clips against a fold.
 
     Args:
         path: the artifact.
         folds: shipped name or TOML file of the folds to check against; None takes those declared for its corpus.
+        prepared: from a corpus's name to its prepared store, which holds the folds of a corpus of one's own.
 
     Raises:
         ArtifactError: a file changed, or the spec inside differs from the sidecar's.
@@ -41,9 +45,10 @@ def verify_artifact(path: Path, *, folds: str | None = None) -> Verification:
         MissingLibraryError: the runtime that reads the file is not installed.
     """
     artifact = open_artifact(path)
-    fold = load_fold(artifact.spec.corpus, artifact.spec.fold, folds=folds)
+    corpus = artifact.spec.corpus
+    fold = load_fold(corpus, artifact.spec.fold, folds=folds, store=prepared(corpus) if prepared else None)
     inside = _check_inside(artifact)
-    _check_actors(artifact.spec, fold)
+    check_network_fold(artifact.spec, fold)
     checks = (
         f"{len(artifact.files)} files have the hashes of the sidecar",
         inside,
@@ -64,20 +69,6 @@ def _check_inside(artifact: Artifact) -> str:
         wrong = [name for name, value in vars(inside).items() if value != getattr(artifact.spec, name)]
         raise ArtifactError(f"{artifact.path}: {', '.join(wrong)} in the file differ from its sidecar; export it again")
     return "the spec inside the file is the sidecar's"
-
-
-def _check_actors(spec: ModelSpec, fold: Fold) -> None:
-    """The spec may lack actors that were not prepared, but no part may hold one of another part."""
-    for part, said, declared in (
-        ("train", spec.train_actors, fold.train),
-        ("validation", spec.validation_actors, fold.validation),
-        ("test", spec.test_actors, fold.test),
-    ):
-        if strangers := sorted(set(said) - set(declared)):
-            raise LeakError(
-                f"{part} actors {', '.join(map(str, strangers))} of the spec are not {part} actors of "
-                f"{fold.corpus}, fold {fold.index}"
-            )
 
 
 def _check_calibration(manifest: CalibrationManifest | None, fold: Fold) -> str:

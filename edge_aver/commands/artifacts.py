@@ -126,6 +126,7 @@ def verify(
     ] = None,
     key: KeyOption = None,
     threads: ThreadsOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
     json_path: JsonOption = None,
 ) -> None:
     """Check an artifact (its files, its spec, and that only training actors of its fold calibrated it) or a bundle.
@@ -142,4 +143,6 @@ def verify(
     refuse("an artifact", {"--key": key, "--threads": threads})
     from edge_aver.calibration.verify import verify_artifact
 
-    screens.show_verification(verify_artifact(artifact, folds=folds), json_path)
+    screens.show_verification(
+        verify_artifact(artifact, folds=folds, prepared=Workspace(root=workspace).prepared), json_path
+    )

@@ -32,6 +32,8 @@ def benchmark(
     arch: Annotated[list[str] | None, typer.Option("--arch", callback=ARCH, help="All by default.")] = None,
     precision: Annotated[list[str] | None, typer.Option("--precision", help="All by default.")] = None,
     target: Annotated[list[str] | None, typer.Option("--target", callback=TARGET, help="All by default.")] = None,
+    corpus: Annotated[list[str] | None, typer.Option("--corpus", help="Trained on; all by default.")] = None,
+    fold: Annotated[int | None, typer.Option("--fold", min=1, help="All by default.")] = None,
     suite: Annotated[str, typer.Option("--suite", callback=SUITE, help=f"How much to measure: {SUITES}.")] = "smoke",
     data: Annotated[
         list[Path] | None,
@@ -90,7 +92,7 @@ def benchmark(
         place = Workspace(root=workspace.absolute())
     if asked.backbones is not None:
         others = {"--arch": arch, "--modality": modality, "--missing-faces": missing_faces, "--golden": golden}
-        refuse_for(suite, others | {"--host": host, "--cluster": cluster})
+        refuse_for(suite, others | {"--host": host, "--cluster": cluster, "--corpus": corpus, "--fold": fold})
         if (freeze_backbone or epochs) and not train_backbones:
             raise typer.BadParameter("--freeze-backbone and --epochs go with --train")
         if published:
@@ -119,7 +121,13 @@ def benchmark(
         return
     refuse_for(suite, options)
     artifacts = choose_artifacts(
-        place.artifacts, architecture=arch, precision=precision, target=target, kits=host is not None
+        place.artifacts,
+        architecture=arch,
+        precision=precision,
+        target=target,
+        corpus=corpus,
+        fold=fold,
+        kits=host is not None,
     )
     if host is not None:
         if data or modality or missing_faces:

@@ -1,7 +1,8 @@
 """What comes before a trained network: `prepare` and `train`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,14 +22,35 @@ from edge_aver.doctor import require
 from edge_aver.spec import Preprocessing
 from edge_aver.workspace import Workspace
 
+if TYPE_CHECKING:
+    from edge_aver.corpora.own import OwnCorpus
+
 __all__ = ["prepare", "train"]
 
 
 def prepare(
     corpus: Annotated[
-        str, typer.Option("--corpus", callback=CORPUS, metavar="ravdess|composite|synthetic", help="Reader.")
+        str,
+        typer.Option(
+            "--corpus", callback=CORPUS, metavar="ravdess|crema-d|manifest|composite|synthetic", help="Reader."
+        ),
     ],
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of clips; ravdess: as unpacked.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of clips, as unpacked; manifest: the CSV file.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="manifest: what the corpus is called; manifest by default.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", metavar="A,B,C", help="manifest: all labels in order; sorted by default.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", metavar="K", help="manifest, crema-d: make K folds by subject.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="With --folds: another draw; 0 by default.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="manifest, crema-d: show clips, labels and folds; decode nothing.")
+    ] = False,
     speech: Annotated[Path | None, typer.Option("--speech", help="composite: RAVDESS's speech recordings.")] = None,
     faces: Annotated[Path | None, typer.Option("--faces", help="composite: FER2013, a zip or a folder.")] = None,
     draws: Annotated[
@@ -47,6 +69,21 @@ def prepare(
     if cluster is not None:  # workers are started elsewhere: what they read has one name for all
         place = Workspace(root=workspace.absolute())
         data, speech, faces = (path and path.absolute() for path in (data, speech, faces))
+    if corpus in ("manifest", "crema-d"):
+        refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
+        if corpus != "manifest":
+            refuse(f"corpus {corpus}", {"--name": name, "--labels": labels})
+        if data is None:
+            raise typer.BadParameter(f"corpus {corpus} is read from {_SOURCES[corpus]}")
+        if seed is not None and folds is None:
+            raise typer.BadParameter("--seed goes with --folds")
+        own = OwnOptions(corpus=corpus, data=data, name=name or corpus, labels=labels, folds=folds, seed=seed or 0)
+        _prepare_own(
+            place, own, plan_only=plan, reference=reference, workers=workers, cluster=cluster, json_path=json_path
+        )
+        return
+    own_options: dict[str, object] = {"--name": name, "--labels": labels, "--folds": folds, "--seed": seed}
+    refuse(f"corpus {corpus}", {**own_options, "--plan": plan or None})
     if corpus == "composite":
         refuse(f"corpus {corpus}", {"--data": data, "--reference": reference or None})
         if speech is None or faces is None:
@@ -72,10 +109,73 @@ def prepare(
     screens.show_prepared(summary, json_path)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnOptions:
+    """What is said of clips of one's own: the reader, what it reads, and of the folds."""
+
+    corpus: str
+    data: Path
+    name: str
+    labels: str | None
+    folds: int | None
+    seed: int
+
+
+_SOURCES = {
+    "manifest": "a CSV file (path,label,subject): give it with --data CSV",
+    "crema-d": "a folder: give it with --data DIR",
+}
+
+
+def _prepare_own(
+    place: Workspace,
+    own: OwnOptions,
+    *,
+    plan_only: bool,
+    reference: bool,
+    workers: int | None,
+    cluster: str | None,
+    json_path: str | None,
+) -> None:
+    from edge_aver.calibration.own_corpus import plan_corpus, prepare_planned
+
+    store = place.prepared(own.name)
+    planned = plan_corpus(_read_own(own), store=store, folds=own.folds, seed=own.seed)
+    if plan_only:
+        screens.show_plan(planned, json_path)
+        return
+    require("prepare")
+    from edge_aver.export.front_end import front_end_plan
+
+    with connected(cluster) as executor:
+        summary, written = prepare_planned(
+            planned,
+            store=store,
+            front_end=front_end_plan(place.artifacts, reference=reference),
+            folds=own.folds,
+            seed=own.seed,
+            workers=workers,
+            executor=executor,
+        )
+    screens.show_prepared(summary, json_path, written)
+
+
+def _read_own(own: OwnOptions) -> "OwnCorpus":
+    if own.corpus == "crema-d":
+        from edge_aver.corpora.crema_d import find_crema_clips
+
+        return find_crema_clips(own.data)
+    from edge_aver.corpora.manifest import read_manifest
+    from edge_aver.corpora.own import check_name
+
+    labels = None if own.labels is None else [label.strip() for label in own.labels.split(",")]
+    return read_manifest(own.data, name=check_name(own.name), labels=labels)
+
+
 def train(
     arch: ArchOption,
     fold: Annotated[int, typer.Option("--fold", min=1, help="Subject-independent fold, from 1.")] = 1,
-    corpus: Annotated[str, typer.Option("--corpus", help="A prepared corpus.")] = "ravdess",
+    corpus: Annotated[str, typer.Option("--corpus", help="A prepared corpus; a manifest by its --name.")] = "ravdess",
     backbone_weights: Annotated[
         str, typer.Option("--backbone-weights", metavar="imagenet|none|PATH", help="What the backbone starts from.")
     ] = "imagenet",
@@ -101,7 +201,7 @@ def train(
     trained = train_network(
         plan,
         PreparedStore.open(place.prepared(corpus), Preprocessing()),
-        load_fold(corpus, fold),
+        load_fold(corpus, fold, store=place.prepared(corpus)),
         architecture=arch,
         backbone_weights=backbone_weights,
         checkpoints=place.checkpoints,

@@ -107,7 +107,7 @@ PRECISION = one_of("precision", _names("export/recipes"))
 TARGET = one_of("target", _names("targets/devices"), toml=True)
 SUITE = one_of("suite", _names("benchmarks/suites"), toml=True)
 GATE = one_of("gate", lambda: ("accuracy", "speed"))
-CORPUS = one_of("corpus", lambda: ("ravdess", "composite", "synthetic"))
+CORPUS = one_of("corpus", lambda: ("ravdess", "crema-d", "manifest", "composite", "synthetic"))
 PRECISIONS = ", ".join(shipped_names("export/recipes"))
 SUITES = ", ".join(shipped_names("benchmarks/suites"))
 

@@ -1,7 +1,10 @@
 """Work spread over processes by an executor, outliving the death of a worker."""
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -61,7 +64,7 @@ def fan_out(
 
 def local_executor(workers: int) -> Executor:
     """Processes of this machine, started afresh: none inherits a thread, a lock or a loaded library."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupt)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_worker)
 
 
 class _Crew(Generic[J, R]):
@@ -124,7 +127,7 @@ class _Crew(Generic[J, R]):
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Let processes that start meanwhile inherit a mask, or Ctrl-C would find them before `_ignore_interrupt` runs."""
+    """Let processes that start meanwhile inherit a mask, or Ctrl-C would find them before `_settle_worker` runs."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -135,6 +138,14 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ignore_interrupt() -> None:
+def _settle_worker() -> None:
     """Ctrl-C reaches every process of a terminal; only the one that gave out the work answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker holds both ends of the pipe it waits on: without this it would outlive a killed parent for ever."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

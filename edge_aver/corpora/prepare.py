@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +21,9 @@ from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
 from edge_aver.files import sha256_file, write_bytes
+from edge_aver.locks import turn
 from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
-from edge_aver.spec import Preprocessing
+from edge_aver.spec import LABELS, Preprocessing
 
 __all__ = ["ClipMaker", "PrepareSummary", "make_store", "prepare"]
 
@@ -68,10 +69,14 @@ class _MediaMaker:
     front_end: FrontEndPlan
 
     def source_sha256(self) -> str:
-        return sha256_file(self.clip.path)
+        status = self.clip.path.stat()
+        return _sha256_of(self.clip.path, status.st_size, status.st_mtime_ns)
 
     def make(self, constants: Preprocessing) -> ClipTensors:
-        return _front_end(self.front_end, constants)(self.clip.path)
+        part = {"start_s": self.clip.start_s} if self.clip.start_s else {}
+        if self.clip.end_s is not None:
+            part["end_s"] = self.clip.end_s
+        return _front_end(self.front_end, constants)(self.clip.path, **part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,7 @@ def prepare(
     folder: Path,
     corpus: str,
     front_end: FrontEndPlan,
+    labels: tuple[str, ...] = LABELS,
     constants: Preprocessing | None = None,
     workers: int | None = None,
     executor: Executor | RemoteExecutor | None = None,
@@ -99,7 +105,7 @@ def prepare(
     """Make the prepared store of a corpus of media files, or continue it.
 
     A clip that an earlier run finished is not done again, unless its file, the constants or the front end changed.
-    Clips of the store that are not among `clips` stay.
+    Clips of the store that are not among `clips` stay. A file of which there are several clips is hashed once.
 
     Args:
         clips: of the corpus.
@@ -107,6 +113,7 @@ def prepare(
         folder: of the store.
         corpus: its name.
         front_end: what makes the tensors.
+        labels: of the corpus; the clips' own are indices into them.
         constants: of the clip contract; None for those of this version.
         workers: processes; None for one a core.
         executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time. The
@@ -125,6 +132,7 @@ def prepare(
         folder=folder,
         corpus=corpus,
         made_by=front_end.name,
+        labels=labels,
         constants=constants,
         workers=workers,
         executor=executor,
@@ -138,6 +146,7 @@ def make_store(
     folder: Path,
     corpus: str,
     made_by: str,
+    labels: tuple[str, ...] = LABELS,
     constants: Preprocessing | None = None,
     workers: int | None = None,
     executor: Executor | RemoteExecutor | None = None,
@@ -150,20 +159,22 @@ def make_store(
         folder: as for `prepare`.
         corpus: as for `prepare`.
         made_by: what the store records as its front end.
+        labels: as for `prepare`.
         constants: as for `prepare`.
         workers: as for `prepare`.
         executor: as for `prepare`.
     """
-    store = PreparedStore.create(folder, corpus, constants or Preprocessing(), made_by)
-    try:
-        with progress(f"prepare {corpus}", len(makers)) as advance:
-            jobs, reused, unreadable = _sort_out(store, makers)
-            advance(len(makers) - len(jobs))
-            suspected = read_quarantine(folder)
-            jobs.sort(key=lambda job: job.clip.id in suspected)  # what may kill a worker again comes last
-            records, bad = _work(store, jobs, workers or _cores(), executor, advance)
-    finally:
-        store.remove_temporaries()
+    with turn(folder, "edge-aver prepare"):
+        store = PreparedStore.create(folder, corpus, constants or Preprocessing(), made_by, labels)
+        try:
+            with progress(f"prepare {corpus}", len(makers)) as advance:
+                jobs, reused, unreadable = _sort_out(store, makers)
+                advance(len(makers) - len(jobs))
+                suspected = read_quarantine(folder)
+                jobs.sort(key=lambda job: job.clip.id in suspected)  # what may kill a worker again comes last
+                records, bad = _work(store, jobs, workers or _cores(), executor, advance)
+        finally:
+            store.remove_temporaries()
     return _summary(store, records, reused, [*refusals, *unreadable, *bad])
 
 
@@ -186,19 +197,20 @@ def _sort_out(store: PreparedStore, makers: Sequence[ClipMaker]) -> tuple[list[_
 
 
 def _finished(job: _Job) -> ClipRecord | None:
-    """The record of a clip that is in the store, sound, and made of the same file; else None."""
-    if not job.store.path(job.clip.id).is_file():
+    """The record of a clip that is in the store, sound, and made of the same part of the same file; else None."""
+    clip = job.clip
+    if not job.store.path(clip.id).is_file():
         return None
     try:
-        prepared = job.store.load(job.clip.id)
+        prepared = job.store.load(clip.id, relabel=job.store.labels[clip.label])
     except CorpusError:
         return None
     old = prepared.record
-    if (old.source_sha256, old.label, old.actor) != (job.source_sha256, job.clip.label, job.clip.actor):
+    if (old.source_sha256, old.start_s, old.end_s) != (job.source_sha256, clip.start_s, clip.end_s):
         return None
-    if old.source == job.clip.path.absolute():
+    if (old.source, old.label, old.actor) == (clip.path.absolute(), clip.label, clip.actor) and not prepared.relabelled:
         return old
-    return write_clip_tensors(  # the same file at another place
+    return write_clip_tensors(  # the same tensors: of a file at another place, of another person, or labelled anew
         job.store,
         clip=job.clip,
         source_sha256=old.source_sha256,
@@ -267,7 +279,7 @@ def _prepare_one(job: _Job) -> ClipRecord | Refusal:
         tensors = job.maker.make(job.store.preprocessing)
         require_face(tensors, str(path))
     except ClipError as error:
-        return Refusal(path=path, reason=str(error).removeprefix(f"{path}: "))
+        return Refusal(path=path, reason=_place(job.clip) + str(error).removeprefix(f"{path}: "))
     return write_clip_tensors(
         job.store,
         clip=job.clip,
@@ -276,6 +288,19 @@ def _prepare_one(job: _Job) -> ClipRecord | Refusal:
         audio=tensors.audio,
         face_found=tensors.face_found,
     )
+
+
+def _place(clip: SourceClip) -> str:
+    """Which part of a file a message is about; "" for the whole."""
+    if clip.start_s == 0 and clip.end_s is None:
+        return ""
+    return f"from {clip.start_s:g} s" + (f" to {clip.end_s:g} s: " if clip.end_s is not None else ": ")
+
+
+@lru_cache(maxsize=1 << 16)
+def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
+    """Read once, however many clips a file holds; a file that changes meanwhile is another one."""
+    return sha256_file(path)
 
 
 @cache

@@ -25,19 +25,23 @@ _FORM = "MM-CC-EE-II-SS-RR-AA (modality, channel, emotion, intensity, statement,
 
 @dataclass(frozen=True, kw_only=True)
 class SourceClip:
-    """A media file of a corpus.
+    """A media file of a corpus, or a part of one.
 
     Attributes:
         id: names the clip within its corpus, and its file in a prepared store.
-        label: index into `edge_aver.spec.LABELS`.
+        label: index into the labels of its corpus: `edge_aver.spec.LABELS`, or a person's own.
         actor: from 1.
         path: of the media file.
+        start_s: where in it the clip begins.
+        end_s: where it ends, in seconds from the start of the file; None at the end of the file.
     """
 
     id: str
     label: int
     actor: int
     path: Path
+    start_s: float = 0.0
+    end_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,10 @@
 """The prepared store: the tensors of a corpus in a folder, one file a clip, with what they were made of and how."""
 
 import json
-import shutil
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,19 @@ from edge_aver.console import say
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.errors import CorpusError
 from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
-from edge_aver.spec import Preprocessing
+from edge_aver.locks import sweep
+from edge_aver.spec import LABELS, Preprocessing
 
 __all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "tensors_digest", "write_clip_tensors"]
 
 _FORMAT = 1
-_SOURCES = {"synthetic": "", "composite": " --speech DIR --faces ZIP"}
-"""What `edge-aver prepare` must be told of corpora that are not read from a folder of clips."""
+_SOURCES = {
+    "ravdess": " --data DIR",
+    "crema-d": " --data DIR",
+    "synthetic": "",
+    "composite": " --speech DIR --faces ZIP",
+}
+"""What `edge-aver prepare` must be told of a corpus besides its name; a corpus of any other name is a manifest."""
 
 _DAMAGE = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise for files that are cut short, overwritten or something else altogether."""
@@ -34,12 +39,14 @@ class ClipRecord:
 
     Attributes:
         id: names the clip within the store.
-        label: index into `edge_aver.spec.LABELS`.
+        label: index into the labels of the store.
         actor: from 1.
         source: absolute path of the media file it was made of; of a composite clip, its recording.
-        source_sha256: of that file's bytes, and of all else the clip was made of.
+        source_sha256: of that file's bytes, and of all else the clip was made of but start and end.
         tensors_sha256: over faces, audio and face_found, see `tensors_digest`.
         faces_found: in how many frames a face was found.
+        start_s: where in the media file the clip begins.
+        end_s: where it ends there; None at the end of the file.
     """
 
     id: str
@@ -49,16 +56,22 @@ class ClipRecord:
     source_sha256: str
     tensors_sha256: str
     faces_found: int
+    start_s: float = 0.0
+    end_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedClip:
-    """A prepared clip: `faces` (15, 224, 224, 3) uint8, `audio` (15, 128) float32, `face_found` (15,) bool."""
+    """A prepared clip: `faces` (15, 224, 224, 3) uint8, `audio` (15, 128) float32, `face_found` (15,) bool.
+
+    `relabelled` tells that its file holds a label that is no longer one of the store's.
+    """
 
     record: ClipRecord
     faces: npt.NDArray[np.uint8]
     audio: npt.NDArray[np.float32]
     face_found: npt.NDArray[np.bool_]
+    relabelled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +83,14 @@ class PreparedStore:
         corpus: where the clips came from.
         preprocessing: the constants they were made with.
         front_end: the name of what made them.
+        labels: of the corpus, in the order of the logits of a network that learns from it.
     """
 
     folder: Path
     corpus: str
     preprocessing: Preprocessing
     front_end: str
+    labels: tuple[str, ...] = LABELS
 
     @classmethod
     def open(cls, folder: Path, constants: Preprocessing | None = None) -> "PreparedStore":
@@ -89,7 +104,7 @@ class PreparedStore:
             CorpusError: there is none, it is empty, another version of edge-aver wrote it, or the constants differ.
         """
         store = _read_header(folder)
-        command = f"edge-aver prepare --corpus {folder.name}{_SOURCES.get(folder.name, ' --data DIR')}"
+        command = f"edge-aver prepare {_source(folder.name)}"
         if store is None or not any(store.clips_folder.glob("*.npz")):
             state = "no prepared clips here" if store is None else "a prepared store without clips"
             raise CorpusError(f"{folder}: {state}; make them with: {command}")
@@ -98,22 +113,30 @@ class PreparedStore:
         return store
 
     @classmethod
-    def create(cls, folder: Path, corpus: str, constants: Preprocessing, front_end: str) -> "PreparedStore":
+    def create(
+        cls,
+        folder: Path,
+        corpus: str,
+        constants: Preprocessing,
+        front_end: str,
+        labels: tuple[str, ...] = LABELS,
+    ) -> "PreparedStore":
         """Make a store, or open one to continue it.
 
-        Clips made of another corpus, with other constants or by another front end are removed, with one remark.
+        Clips made of another corpus, with other constants or by another front end are removed, with one remark. Other
+        labels, or others in order, are only written down: each clip holds the name of its own.
 
         Raises:
             CorpusError: the folder holds something that is no prepared store.
         """
-        store = cls(folder=folder, corpus=corpus, preprocessing=constants, front_end=front_end)
+        store = cls(folder=folder, corpus=corpus, preprocessing=constants, front_end=front_end, labels=labels)
         there = _read_header(folder)
         if there is None and any(store.clips_folder.glob("*.npz")):
             raise CorpusError(
                 f"{folder}: holds clips/*.npz but no store.json: not a prepared store; name another folder"
             )
         store.remove_temporaries()
-        if there is not None and there != store:
+        if there is not None and replace(there, labels=labels) != store:
             _remove_clips(there, store)
         if there != store:
             write_text(folder / "store.json", json_text(_header(store)))
@@ -128,24 +151,28 @@ class PreparedStore:
         """What each clip is, sorted by id; CorpusError for a damaged file, which is named."""
         return tuple(self._record(path) for path in sorted(self.clips_folder.glob("*.npz")))
 
-    def load(self, identifier: str) -> PreparedClip:
+    def load(self, identifier: str, *, relabel: str | None = None) -> PreparedClip:
         """Read one clip and check it against its own hash.
 
+        Args:
+            identifier: of the clip.
+            relabel: one of the store's labels, to take for a label that is no longer one.
+
         Raises:
-            CorpusError: no such clip, or a damaged file.
+            CorpusError: no such clip, a damaged file, or its label is none of the store's.
         """
         path = self.path(identifier)
         if not path.is_file():
             raise CorpusError(f"{self.folder}: no prepared clip {identifier!r}")
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
-                record = _read_record(members)
+                record, relabelled = self._read_record(members, relabel)
                 faces, audio, face_found = (members[name] for name in ("faces", "audio", "face_found"))
         except _DAMAGE as error:
             raise _damaged(path) from error
         if tensors_digest(faces, audio, face_found) != record.tensors_sha256:
             raise _damaged(path)
-        return PreparedClip(record=record, faces=faces, audio=audio, face_found=face_found)
+        return PreparedClip(record=record, faces=faces, audio=audio, face_found=face_found, relabelled=relabelled)
 
     def batch(
         self, identifiers: Sequence[str]
@@ -161,15 +188,30 @@ class PreparedStore:
 
     def remove_temporaries(self) -> None:
         """Remove what a killed run left half-written."""
-        for folder in self.clips_folder.glob(".writing-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        sweep(self.clips_folder)
+        sweep(self.folder)
 
     def _record(self, path: Path) -> ClipRecord:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
-                return _read_record(members)
+                return self._read_record(members)[0]
         except _DAMAGE as error:
             raise _damaged(path) from error
+
+    def _read_record(self, members: Any, relabel: str | None = None) -> tuple[ClipRecord, bool]:
+        """The record in a file, and whether `relabel` took the place of the label in it."""
+        table = json.loads(str(members["meta"]))
+        # Clips of earlier versions hold the index alone.
+        name = table.pop("label_name", None)
+        unknown = name is not None and name not in self.labels
+        if unknown and relabel is None:
+            raise CorpusError(
+                f"{self.folder}: clip {table['id']} is labelled {name!r}, which is none of the store's labels; run "
+                "edge-aver prepare again"
+            )
+        if name is not None:
+            table["label"] = self.labels.index(str(relabel) if unknown else name)
+        return ClipRecord(**{**table, "source": Path(table["source"])}), unknown
 
 
 def write_clip_tensors(
@@ -190,8 +232,11 @@ def write_clip_tensors(
         source_sha256=source_sha256,
         tensors_sha256=tensors_digest(faces, audio, face_found),
         faces_found=int(face_found.sum()),
+        start_s=clip.start_s,
+        end_s=clip.end_s,
     )
-    meta = json.dumps({**asdict(record), "source": str(record.source)}, sort_keys=True)
+    told = {**asdict(record), "source": str(record.source), "label_name": store.labels[clip.label]}
+    meta = json.dumps(told, sort_keys=True)
     with atomic_path(store.path(clip.id)) as temporary:
         np.savez(temporary, faces=faces, audio=audio, face_found=face_found, meta=np.array(meta))
     return record
@@ -209,6 +254,7 @@ def _header(store: PreparedStore) -> dict[str, Any]:
         "format_version": _FORMAT,
         "corpus": store.corpus,
         "front_end": store.front_end,
+        "labels": store.labels,
         "preprocessing": asdict(store.preprocessing),
         "preprocessing_digest": store.preprocessing.digest(),
     }
@@ -228,16 +274,20 @@ def _read_header(folder: Path) -> PreparedStore | None:
             corpus=table["corpus"],
             preprocessing=Preprocessing(**constants),
             front_end=table["front_end"],
+            labels=tuple(table.get("labels", LABELS)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorpusError(
             f"{path}: not a store this edge-aver can read ({error}); remove {folder} and run edge-aver prepare again"
         ) from error
 
 
-def _read_record(members: Any) -> ClipRecord:
-    table = json.loads(str(members["meta"]))
-    return ClipRecord(**{**table, "source": Path(table["source"])})
+def _source(corpus: str) -> str:
+    """How a person tells `edge-aver prepare` of a corpus."""
+    if corpus in _SOURCES:
+        return f"--corpus {corpus}{_SOURCES[corpus]}"
+    name = "" if corpus == "manifest" else f" --name {corpus}"
+    return f"--corpus manifest --data CSV{name}"
 
 
 def _damaged(path: Path) -> CorpusError:

@@ -8,7 +8,6 @@ recipe's default, with NNCF's same settings. Normalisation stays fp32 in all.
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from edge_aver.errors import ExportError
 from edge_aver.export.simplify import simplify
 from edge_aver.export.trace import onnx_from_faces
 from edge_aver.files import atomic_directory, atomic_path, json_text, write_text
+from edge_aver.locks import scratch_folder
 from edge_aver.models.backbones import build_face_network, count_backbone, settle_norms
 from edge_aver.quantize import load_recipe
 from edge_aver.quantize.lower import lower
@@ -71,10 +71,12 @@ def build_backbone(name: str, *, precision: str, target: str, faces: Path, folde
 @contextmanager
 def _calibrated(kept: Path) -> Iterator[Path]:
     """A scratch folder with what another target's build left, kept in turn: calibration runs once a network."""
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=kept.parent) as scratch:
+    with scratch_folder(kept.parent) as folder:
+        scratch = folder / "made"
+        scratch.mkdir()
         if kept.is_dir():
             shutil.copytree(kept, scratch, copy_function=os.link, dirs_exist_ok=True)
-        yield Path(scratch)
+        yield scratch
         if not kept.is_dir():
             with atomic_directory(kept) as temporary:
                 shutil.copytree(scratch, temporary, copy_function=os.link, dirs_exist_ok=True)

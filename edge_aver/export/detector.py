@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_aver.bundle import DETECTOR_FOLDER, open_detector, write_detector
 from edge_aver.errors import ArtifactError, MissingLibraryError
+from edge_aver.locks import turn
 
 __all__ = ["ensure_detector", "export_detector"]
 
@@ -84,10 +85,11 @@ def ensure_detector(folder: Path) -> None:
         MissingLibraryError: it has to be made, and facenet-pytorch is not installed.
     """
     path = folder / DETECTOR_FOLDER
-    try:
-        open_detector(path)
-    except ArtifactError:
-        export_detector(path)
+    with turn(path, "the export of the face detector"):
+        try:
+            open_detector(path)
+        except ArtifactError:
+            export_detector(path)
 
 
 def export_detector(path: Path) -> None:

@@ -1,6 +1,5 @@
 """What an export adds for a GPU: the linter before the build, what the build told; and for any: the network in two."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from edge_aver.errors import ExportError, TargetError
 from edge_aver.export.ladder import Ladder
 from edge_aver.export.parity import ParityStep
 from edge_aver.export.split import split_onnx
+from edge_aver.locks import scratch_folder
 from edge_aver.quantize import ParityLimits
 from edge_aver.quantize.lint import lint_qdq
 from edge_aver.spec import SPEC_KEY
@@ -92,10 +92,10 @@ def build_parts(
         ParityError: both parts together left the recipe's limits; neither is put in place.
         TargetError: the runtime refused a part.
     """
-    with tempfile.TemporaryDirectory(prefix=".splitting-", dir=artifact.path.parent) as folder:
+    with scratch_folder(artifact.path.parent) as folder:
         built, told = {}, {}
-        for part, graph in split_onnx(lowered, Path(folder)).items():
-            built[part] = Path(folder) / part_path(artifact.path, part).name
+        for part, graph in split_onnx(lowered, folder).items():
+            built[part] = folder / part_path(artifact.path, part).name
             if runtime.is_folder:
                 built[part].mkdir()
             told[part] = runtime.build(

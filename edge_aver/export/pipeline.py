@@ -1,7 +1,6 @@
 """From a checkpoint to artifacts: traced, simplified, lowered, built, and compared with PyTorch after every step."""
 
 import importlib.metadata
-import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from edge_aver.export.ladder import Ladder, parity_clips
 from edge_aver.export.parity import ParityStep
 from edge_aver.export.simplify import Simplification, simplify
 from edge_aver.export.trace import onnx_from_torch, read_blocks
+from edge_aver.locks import scratch_folder, sweep, turn
 from edge_aver.models.checkpoint import Checkpoint
 from edge_aver.quantize import Recipe, load_recipe
 from edge_aver.quantize.lower import lower
@@ -121,12 +121,14 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
     _check_targets(request)
     steps = 2 + 2 * len(request.recipes) * len(request.profiles)
     request.artifacts.mkdir(parents=True, exist_ok=True)
-    ensure_detector(request.artifacts)
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".exporting-", dir=request.artifacts))
+        stack.enter_context(turn(request.artifacts, f"edge-aver export --arch {request.checkpoint.spec.architecture}"))
+        sweep(request.artifacts)
+        ensure_detector(request.artifacts)
+        folder = stack.enter_context(scratch_folder(request.artifacts))
         advance = stack.enter_context(progress(f"Exporting {request.checkpoint.spec.architecture}", steps))
         ladder = Ladder(request.checkpoint.network, parity_clips(request.store, request.fold, _clips_needed(request)))
-        graph = _graph(request.checkpoint, ladder, Path(folder), advance)
+        graph = _graph(request.checkpoint, ladder, folder, advance)
         return tuple(
             _export_one(
                 _Job(
@@ -135,7 +137,7 @@ def export(request: ExportRequest) -> tuple[Artifact, ...]:
                     profile=profile,
                     graph=graph,
                     ladder=ladder,
-                    folder=Path(folder),
+                    folder=folder,
                     advance=advance,
                     started=time.perf_counter(),
                 )
@@ -240,8 +242,8 @@ def _export_kit(job: _Job, artifact: Artifact, lowered: Path) -> None:
     blocks, facts = read_blocks(job.graph.path), job.facts
     plan = KitPlan(lowered=lowered, blocks=blocks, recipe=job.recipe, profile=job.profile, spec=artifact.spec)
     path = artifact.path
-    with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as folder:
-        made = Path(folder) / path.name
+    with scratch_folder(path.parent) as folder:
+        made = folder / path.name
         made.mkdir()
         told = make_kit(plan, made)
         _put(replace(artifact, build={**facts, **told}), made)

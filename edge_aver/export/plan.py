@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_aver.calibration.folds import load_fold
+from edge_aver.calibration.folds import check_network_fold, load_fold
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.export.pipeline import ExportRequest
 from edge_aver.models.checkpoint import load_checkpoint, newest_checkpoint
@@ -43,15 +43,20 @@ def plan_export(
         CheckpointError: there is none, or it is not what was asked for.
         DeclarationError: unknown recipe or target.
         CorpusError: its corpus is not prepared.
+        LeakError: the folds of its corpus are no longer those that it was trained on.
     """
     chosen_recipes = tuple(load_recipe(name) for name in recipes)
     profiles = tuple(load_profile(name) for name in targets)
     path = checkpoint or newest_checkpoint(workspace.checkpoints, architecture=architecture, fold=fold, corpus=corpus)
-    loaded = load_checkpoint(path, architecture=architecture, fold=fold, corpus=corpus)
+    loaded = load_checkpoint(path, architecture=architecture, fold=fold, corpus=corpus, prepared=workspace.prepared)
+    folder = workspace.prepared(loaded.spec.corpus)
+    store = PreparedStore.open(folder, loaded.spec.preprocessing)
+    actors = load_fold(loaded.spec.corpus, loaded.spec.fold, store=folder)
+    check_network_fold(loaded.spec, actors)
     return ExportRequest(
         checkpoint=loaded,
-        store=PreparedStore.open(workspace.prepared(loaded.spec.corpus), loaded.spec.preprocessing),
-        fold=load_fold(loaded.spec.corpus, loaded.spec.fold),
+        store=store,
+        fold=actors,
         recipes=chosen_recipes,
         profiles=profiles,
         artifacts=workspace.artifacts,

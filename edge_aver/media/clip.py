@@ -34,8 +34,8 @@ class ClipTensors:
 class FrontEnd(Protocol):
     """What makes tensors of a media file."""
 
-    def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
-        """Tensors of the window that starts at `start_s`.
+    def __call__(self, source: Path | bytes, *, start_s: float = 0.0, end_s: float | None = None) -> ClipTensors:
+        """Tensors of the window that starts at `start_s`, black and silent from `end_s` on.
 
         Raises:
             ClipError: a file that cannot become a clip. A clip without a face is none: see `require_face`.

@@ -69,11 +69,17 @@ def open_clip(source: Path | bytes) -> Iterator[InputContainer]:
     """
     try:
         # "file:" keeps FFmpeg from taking a colon in a file name for a protocol.
-        container = av.open(f"file:{source}" if isinstance(source, Path) else io.BytesIO(source), mode="r")
+        # What is said of a clip in no known alphabet is not needed of it.
+        container = av.open(
+            f"file:{source}" if isinstance(source, Path) else io.BytesIO(source), mode="r", metadata_errors="replace"
+        )
     except av.error.FFmpegError as error:
         raise ClipError(f"{describe_source(source)}: {_why_unopened(source, error)}") from error
     with container:
-        yield container
+        try:
+            yield container
+        except av.error.FFmpegError as error:  # where no place of its own names it better
+            raise _damaged(source, error) from error
 
 
 def check_self_contained(source: Path) -> None:
@@ -95,15 +101,35 @@ def video_track(container: InputContainer, source: Path | bytes) -> VideoStream:
     """The first moving-picture track; ClipError if there is none."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:  # the cover of a song is no video
-            return stream
+            return _decodable(stream, source)
     raise _no_track(container, source, "video")
 
 
 def audio_track(container: InputContainer, source: Path | bytes) -> AudioStream:
     """The first audio track; ClipError if there is none."""
     for stream in container.streams.audio:
-        return stream
+        return _decodable(stream, source)
     raise _no_track(container, source, "audio")
+
+
+_MAX_PIXELS = 1 << 26
+"""Of a picture: more than 8K (7680 x 4320) has."""
+
+_RATES_HZ = range(1_000, 768_001)
+
+
+def _decodable(track: S, source: Path | bytes) -> S:
+    """The track, unless its header promises what cannot be decoded, or not in any sensible memory."""
+    codec = track.codec_context
+    if codec is None:
+        raise ClipError(
+            f"{describe_source(source)}: damaged, or its {track.type} is in a format that FFmpeg cannot decode"
+        )
+    if isinstance(track, VideoStream) and track.codec_context.width * track.codec_context.height > _MAX_PIXELS:
+        raise ClipError(f"{describe_source(source)}: pictures of {codec.width} x {codec.height}: at most 8K is taken")
+    if isinstance(track, AudioStream) and track.codec_context.sample_rate not in _RATES_HZ:
+        raise ClipError(f"{describe_source(source)}: audio of {track.codec_context.sample_rate} Hz: damaged")
+    return track
 
 
 def start_s(container: InputContainer) -> float:
@@ -133,7 +159,7 @@ def packets_end_s(container: InputContainer, source: Path | bytes) -> float:
         for packet in container.demux():
             if packet.pts is not None and packet.time_base:
                 ends.append(float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, IndexError) as error:
         raise _damaged(source, error) from error
     return max(0.0, max(ends) - start_s(container))
 
@@ -162,7 +188,7 @@ class PacketReader:
         self._read = container.demux(*tracks)
         self._waiting: dict[int, deque[Packet[Any]]] = {track.index: deque() for track in tracks}
         self._source = source
-        self._failure: av.error.FFmpegError | None = None
+        self._failure: av.error.FFmpegError | IndexError | None = None
 
     def of(self, track: S) -> "Iterator[Packet[S]]":
         """The packets of a track in order of decoding, an empty one last.
@@ -180,7 +206,7 @@ class PacketReader:
             if self._failure:  # the other track met it first
                 raise self._failure
             packet = next(self._read, None)
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, IndexError) as error:
             self._failure = error
             raise _damaged(self._source, error) from error
         if packet is not None:
@@ -244,5 +270,7 @@ def _no_track(container: InputContainer, source: Path | bytes, kind: str) -> Cli
     return ClipError(f"{where}: no {kind} track (found: {found}); a clip needs a face and a voice")
 
 
-def _damaged(source: Path | bytes, error: av.error.FFmpegError) -> ClipError:
-    return ClipError(f"{describe_source(source)}: truncated or damaged: {error.strerror or error}")
+def _damaged(source: Path | bytes, error: av.error.FFmpegError | IndexError) -> ClipError:
+    """IndexError is what PyAV makes of a packet whose track the header does not announce."""
+    reason = "a track that its header does not announce" if isinstance(error, IndexError) else error.strerror or error
+    return ClipError(f"{describe_source(source)}: truncated or damaged: {reason}")

@@ -46,6 +46,7 @@ def decode_clip(
     constants: Preprocessing,
     *,
     start_s: float = 0.0,
+    end_s: float | None = None,
     threads: int | None = None,
     every_picture: bool = False,
 ) -> DecodedClip:
@@ -58,12 +59,14 @@ def decode_clip(
         source: a media file with a video and an audio track, or its bytes.
         constants: window, frame times and sample rate.
         start_s: start of the window, in seconds from the start of the clip.
+        end_s: what comes from there on is black and silent, in seconds from the start of the clip; None for its end.
         threads: of the video decoder; None for as many as it likes.
         every_picture: decode those too that no sampled one needs, as a plain loop over frames does; what is sampled is
             the same.
 
     Raises:
-        ClipError: not a video, unreadable, truncated or damaged, a track missing or empty, or `start_s` past the end.
+        ClipError: not a video, unreadable, truncated or damaged, a track missing or empty, `start_s` past the end, or a
+            part too short for one sampled picture.
     """
     with media.open_clip(source) as container:
         duration_s = media.header_duration_s(container)
@@ -71,19 +74,20 @@ def decode_clip(
         video, audio = media.video_track(container, source), media.audio_track(container, source)
         media.seek(container, start_s)
         reader = media.PacketReader(container, (video, audio), source)
-        times_s = [start_s + time_s for time_s in constants.frame_times_s()]
+        times_s = _times_s(source, constants, start_s, end_s)
         sampling = _sampling(container, video, times_s, source, threads)
         if every_picture:
             picked = pick_all(sampling, reader.of(video))
         else:
             picked = pick_needed(sampling, reader.of(video)) or _pick_all(source, times_s, start_s, threads)
         pictures, video_end_s = _pictures(container, sampling, picked, start_s)
-        speech, audio_end_s = _speech(container, audio, reader.of(audio), source, constants, start_s)
-    end_s = max(video_end_s, audio_end_s)
-    if end_s <= 0:
+        speech, audio_end_s = _speech(container, audio, reader.of(audio), source, constants, start_s, end_s)
+    decoded_s = max(video_end_s, audio_end_s)
+    if decoded_s <= 0:
         raise ClipError(f"{media.describe_source(source)}: zero seconds long: neither picture nor sound in it")
-    _check_complete(source, "the clip", end_s, min(duration_s, start_s + constants.frame_times_s()[-1]))
-    return DecodedClip(pictures=pictures, speech=speech, duration_s=duration_s or end_s)
+    _check_complete(source, "the clip", decoded_s, min(duration_s, times_s[-1]))
+    black = (None,) * (constants.frames - len(times_s))
+    return DecodedClip(pictures=pictures + black, speech=speech, duration_s=duration_s or decoded_s)
 
 
 def decode_speech(source: Path | bytes, constants: Preprocessing) -> tuple[npt.NDArray[np.float32], float]:
@@ -116,6 +120,18 @@ def probe_duration_s(source: Path | bytes) -> float:
     """
     with media.open_clip(source) as container:
         return media.header_duration_s(container) or media.packets_end_s(container, source)
+
+
+def _times_s(source: Path | bytes, constants: Preprocessing, start_s: float, end_s: float | None) -> list[float]:
+    """Those of the sampled times that the part of the clip holds."""
+    times_s = [start_s + time_s for time_s in constants.frame_times_s()]
+    held = times_s if end_s is None else [time_s for time_s in times_s if time_s < end_s]
+    if not held:
+        raise ClipError(
+            f"{media.describe_source(source)}: no sampled picture from {start_s:g} s to {end_s:g} s; "
+            f"a part lasts more than {constants.frame_times_s()[0]:g} s"
+        )
+    return held
 
 
 def _pictures(
@@ -153,12 +169,14 @@ def _speech(
     source: Path | bytes,
     constants: Preprocessing,
     start_s: float,
+    until_s: float | None = None,
 ) -> tuple[npt.NDArray[np.float32], float]:
     """The mono speech of the window at the contract's rate, and how far the audio could be decoded."""
     rate_hz = track.codec_context.sample_rate
-    window_end_s, zero_s = start_s + constants.window_s, media.start_s(container)
+    lasts_s = constants.window_s if until_s is None else min(constants.window_s, until_s - start_s)
+    window_end_s, zero_s = start_s + lasts_s, media.start_s(container)
     signal, end_s = lay_out(
-        _sounds(packets, zero_s, source), rate_hz=rate_hz, start_s=start_s, samples=round(constants.window_s * rate_hz)
+        _sounds(packets, zero_s, source), rate_hz=rate_hz, start_s=start_s, samples=round(lasts_s * rate_hz)
     )
     if end_s is None and not media.track_end_s(container, track) and start_s == 0:
         raise ClipError(f"{media.describe_source(source)}: its audio track is empty")
@@ -178,7 +196,10 @@ def _sounds(
 
 
 def _resample(signal: npt.NDArray[np.float32], rate_hz: int, constants: Preprocessing) -> npt.NDArray[np.float32]:
-    """Bring a whole window to the contract's rate at once: no seams, and exactly as many samples as it needs."""
+    """Bring a whole window to the contract's rate at once: no seams, and exactly as many samples as it needs.
+
+    What a part lacks of a window is silence.
+    """
     samples = round(constants.window_s * constants.sample_rate_hz)
     if rate_hz != constants.sample_rate_hz:
         frame = AudioFrame.from_ndarray(signal[None], format="flt", layout="mono")

@@ -46,11 +46,16 @@ class ClipFrontEnd:
         self._threads = threads
         self._every_picture = every_picture
 
-    def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
-        """Tensors of the window that starts at `start_s`; ClipError for a file that cannot become a clip."""
+    def __call__(self, source: Path | bytes, *, start_s: float = 0.0, end_s: float | None = None) -> ClipTensors:
+        """Tensors of the window from `start_s` to `end_s`; ClipError for a file that cannot become a clip."""
         began = time.perf_counter()
         clip = decode_clip(
-            source, self._constants, start_s=start_s, threads=self._threads, every_picture=self._every_picture
+            source,
+            self._constants,
+            start_s=start_s,
+            end_s=end_s,
+            threads=self._threads,
+            every_picture=self._every_picture,
         )
         decoded = time.perf_counter()
         faces, face_found = crop_faces(clip.pictures, self._detector, self._constants)

@@ -1,6 +1,6 @@
 """Checkpoints: safetensors that carry their ModelSpec, and plain state dicts of others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +8,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from edge_aver.calibration.folds import load_fold
+from edge_aver.corpora.store import PreparedStore
 from edge_aver.errors import ArtifactError, CheckpointError
 from edge_aver.files import sha256_file, write_bytes
 from edge_aver.models.network import AverNetwork, build_network, count_parameters
 from edge_aver.models.weights import assign, read_weights
-from edge_aver.spec import SPEC_KEY, ModelSpec
+from edge_aver.spec import LABELS, SPEC_KEY, ModelSpec, logits_of
 
 __all__ = ["Checkpoint", "checkpoint_name", "load_checkpoint", "newest_checkpoint", "save_checkpoint"]
 
@@ -40,7 +41,12 @@ def save_checkpoint(path: Path, network: AverNetwork, spec: ModelSpec) -> None:
 
 
 def load_checkpoint(
-    path: Path, *, architecture: str | None = None, fold: int | None = None, corpus: str | None = None
+    path: Path,
+    *,
+    architecture: str | None = None,
+    fold: int | None = None,
+    corpus: str | None = None,
+    prepared: Callable[[str], Path] | None = None,
 ) -> Checkpoint:
     """Read a checkpoint; what is asked for must agree with the ModelSpec in it.
 
@@ -51,6 +57,7 @@ def load_checkpoint(
         architecture: `ca`, `id` or `sa`.
         fold: the split it was trained on, from 1.
         corpus: the corpus it was trained on.
+        prepared: from a corpus's name to its prepared store, which tells labels and folds of a corpus of one's own.
 
     Raises:
         CheckpointError: missing, corrupt or truncated; of another architecture, fold or corpus; not such a network.
@@ -58,8 +65,8 @@ def load_checkpoint(
     """
     state, metadata = read_weights(path)
     asked = {"architecture": architecture, "fold": fold, "corpus": corpus}
-    spec = _read_spec(path, metadata[SPEC_KEY], asked) if SPEC_KEY in metadata else _make_spec(path, asked)
-    network = _build(path, spec.architecture, state)
+    spec = _read_spec(path, metadata[SPEC_KEY], asked) if SPEC_KEY in metadata else _make_spec(path, asked, prepared)
+    network = _build(path, spec, state)
     return Checkpoint(path=path, sha256=sha256_file(path), spec=spec, network=network)
 
 
@@ -91,11 +98,14 @@ def _read_spec(path: Path, text: str, asked: Mapping[str, object]) -> ModelSpec:
     return spec
 
 
-def _make_spec(path: Path, asked: Mapping[str, object]) -> ModelSpec:
+def _make_spec(path: Path, asked: Mapping[str, object], prepared: Callable[[str], Path] | None) -> ModelSpec:
     flags = {"architecture": "--arch", "fold": "--fold", "corpus": "--corpus"}
     if missing := [flags[field] for field, value in asked.items() if value is None]:
         raise CheckpointError(f"{path}: a state dict that does not say what it is; give {', '.join(missing)} too")
-    fold = load_fold(str(asked["corpus"]), int(str(asked["fold"])))
+    corpus, index = str(asked["corpus"]), int(str(asked["fold"]))
+    store = prepared(corpus) if prepared else None
+    fold = load_fold(corpus, index, store=store)
+    labels = PreparedStore.open(store).labels if store is not None and store.is_dir() else LABELS
     return ModelSpec(
         architecture=str(asked["architecture"]),
         corpus=fold.corpus,
@@ -103,12 +113,14 @@ def _make_spec(path: Path, asked: Mapping[str, object]) -> ModelSpec:
         train_actors=fold.train,
         validation_actors=fold.validation,
         test_actors=fold.test,
-        parameters=count_parameters(build_network(str(asked["architecture"]))),
+        labels=labels,
+        outputs=logits_of(labels),
+        parameters=count_parameters(build_network(str(asked["architecture"]), len(labels))),
         backbone_weights="unknown",
     )
 
 
-def _build(path: Path, architecture: str, state: Mapping[str, Tensor]) -> AverNetwork:
-    network = build_network(architecture)
-    assign(network, state, where=f"{path}: as {architecture}")
+def _build(path: Path, spec: ModelSpec, state: Mapping[str, Tensor]) -> AverNetwork:
+    network = build_network(spec.architecture, len(spec.labels))
+    assign(network, state, where=f"{path}: as {spec.architecture}")
     return network.eval()

@@ -33,10 +33,10 @@ class Examples(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """Indices into LABELS, (N,) int64."""
+        """Indices into the labels of the store, (N,) int64."""
 
     def logits(self, positions: Tensor) -> Tensor:
-        """Logits (B, 8) of the windows at `positions` (B,), with gradients to whatever is trained."""
+        """Logits (B, L) of the windows at `positions` (B,), with gradients to whatever is trained."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from edge_aver.console import progress
 from edge_aver.corpora.store import PreparedStore
 from edge_aver.files import atomic_path
+from edge_aver.locks import sweep
 from edge_aver.models.backbone import FEATURES
 from edge_aver.models.network import AverNetwork
 
@@ -48,6 +49,7 @@ def frame_features(
     paths = {identifier: folder / f"{digests[identifier]}.npy" for identifier in ids}
     missing = [identifier for identifier, path in paths.items() if not path.is_file()]
     if missing:
+        sweep(folder)
         encode = _encoder(network, store.preprocessing.face_size_px)
         with progress("Encoding faces", len(missing)) as advance:
             for identifier in missing:

@@ -28,18 +28,19 @@ _SMALLEST_STD = 1e-3
 _STAGES = 6
 
 
-def build_network(architecture: str) -> "AverNetwork":
+def build_network(architecture: str, outputs: int = len(LABELS)) -> "AverNetwork":
     """A network with random weights (nothing is fetched).
 
     Args:
         architecture: `ca` (cross-attention), `id` (+ input data) or `sa` (+ self-attention).
+        outputs: of the classifier: how many labels its corpus has.
 
     Raises:
         CheckpointError: unknown architecture.
     """
     if architecture not in ARCHITECTURES:
         raise CheckpointError(f"unknown architecture {architecture!r}, expected one of {', '.join(ARCHITECTURES)}")
-    return AverNetwork(architecture)
+    return AverNetwork(architecture, outputs)
 
 
 def count_parameters(network: nn.Module) -> Parameters:
@@ -64,13 +65,14 @@ class AverNetwork(nn.Module):
 
     Args:
         architecture: one of `ARCHITECTURES`.
+        outputs: of the classifier.
     """
 
-    def __init__(self, architecture: str) -> None:
+    def __init__(self, architecture: str, outputs: int = len(LABELS)) -> None:
         super().__init__()
         self.architecture = architecture
         self.frame_encoder = FrameEncoder()
-        self.fusion = Fusion(architecture)
+        self.fusion = Fusion(architecture, outputs)
 
     def forward(self, faces: Tensor, audio: Tensor) -> Tensor:
         """Classify N windows; zeros stand for a missing modality (paper, 4.2.2).
@@ -80,7 +82,7 @@ class AverNetwork(nn.Module):
             audio: (N, 15, 128) float32, as the clip contract makes it.
 
         Returns:
-            logits: (N, 8) float32, RAVDESS order.
+            logits: (N, L) float32, in the order of the corpus's labels.
         """
         frames, side = _CONSTANTS.frames, _CONSTANTS.face_size_px
         # The cast comes before the reshape: TensorRT takes no operation but Cast on a uint8 input.
@@ -121,12 +123,13 @@ class Fusion(nn.Module):
 
     Args:
         architecture: one of `ARCHITECTURES`.
+        outputs: of the classifier.
     """
 
     audio_mean: Tensor
     audio_std: Tensor
 
-    def __init__(self, architecture: str) -> None:
+    def __init__(self, architecture: str, outputs: int) -> None:
         super().__init__()
         self.architecture = architecture
         self.register_buffer("audio_mean", torch.zeros(AUDIO_FEATURES))
@@ -138,7 +141,7 @@ class Fusion(nn.Module):
         if architecture == "sa":
             self.visual_self = SelfBlock(WIDTH)
             self.audio_self = SelfBlock(WIDTH)
-        self.classifier = nn.Linear({"ca": 2, "id": 4, "sa": 6}[architecture] * WIDTH, len(LABELS))
+        self.classifier = nn.Linear({"ca": 2, "id": 4, "sa": 6}[architecture] * WIDTH, outputs)
 
     def set_audio_normalisation(self, mean: Tensor, std: Tensor) -> None:
         """Take each feature's mean and standard deviation, both (128,), from the training clips."""
@@ -146,7 +149,7 @@ class Fusion(nn.Module):
         self.audio_std.copy_(std.clamp(min=_SMALLEST_STD))
 
     def forward(self, visual: Tensor, audio: Tensor) -> Tensor:
-        """Fuse (N, 15, 128) encoded frames with (N, 15, 128) raw audio features into logits (N, 8)."""
+        """Fuse (N, 15, 128) encoded frames with (N, 15, 128) raw audio features into logits (N, L)."""
         audio = (audio - self.audio_mean) / self.audio_std
         placed_visual, placed_audio = visual + self.visual_position, audio + self.audio_position
         parts = [

@@ -11,13 +11,14 @@ import edge_aver
 from edge_aver.calibration.folds import Fold
 from edge_aver.corpora.store import ClipRecord, PreparedStore
 from edge_aver.files import json_text, sha256_bytes, write_text
+from edge_aver.locks import sweep, turn
 from edge_aver.models.backbone import load_backbone_weights
 from edge_aver.models.checkpoint import checkpoint_name, save_checkpoint
 from edge_aver.models.examples import Examples, audio_statistics, clip_examples, feature_examples, records_by_part
 from edge_aver.models.features import module_digest
 from edge_aver.models.fitting import Epoch, TrainingPlan, accuracy, fit
 from edge_aver.models.network import AverNetwork, build_network, count_parameters
-from edge_aver.spec import ModelSpec
+from edge_aver.spec import ModelSpec, logits_of
 
 __all__ = ["TrainedNetwork", "TrainingPlan", "train"]
 
@@ -70,15 +71,32 @@ def train(
         CheckpointError: the backbone's weights cannot be loaded.
     """
     parts = records_by_part(store, fold)
-    network, provenance = _start(plan, architecture, backbone_weights)
+    network, provenance = _start(plan, architecture, backbone_weights, outputs=len(store.labels))
     network.fusion.set_audio_normalisation(*audio_statistics(store, parts["train"]))
     spec = _describe(network, plan, store, fold, provenance)
+    path = checkpoints / checkpoint_name(spec)
+    with turn(path, f"edge-aver train --arch {architecture}"):
+        for folder in (checkpoints, cache / "training"):
+            sweep(folder)
+        return _train(plan, network, spec, store, parts, path=path, cache=cache)
+
+
+def _train(
+    plan: TrainingPlan,
+    network: AverNetwork,
+    spec: ModelSpec,
+    store: PreparedStore,
+    parts: dict[str, tuple[ClipRecord, ...]],
+    *,
+    path: Path,
+    cache: Path,
+) -> TrainedNetwork:
     key = _run_key(plan, network, parts)
     examples = {part: _examples(plan, network, store, records, cache) for part, records in parts.items()}
-    state_path = cache / "training" / f"{Path(checkpoint_name(spec)).stem}.pt"
+    state_path = cache / "training" / f"{path.stem}.pt"
     history = fit(plan, network, examples["train"], examples["validation"], state_path=state_path, key=key)
     trained = TrainedNetwork(
-        path=checkpoints / checkpoint_name(spec),
+        path=path,
         spec=spec,
         history=history,
         validation_accuracy=accuracy(plan, network, examples["validation"]),
@@ -89,10 +107,12 @@ def train(
     return trained
 
 
-def _start(plan: TrainingPlan, architecture: str, backbone_weights: str | Path) -> tuple[AverNetwork, str]:
+def _start(
+    plan: TrainingPlan, architecture: str, backbone_weights: str | Path, *, outputs: int
+) -> tuple[AverNetwork, str]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        network = build_network(architecture)
+        network = build_network(architecture, outputs)
     provenance = load_backbone_weights(network.frame_encoder.backbone, backbone_weights)
     return network.to(plan.chosen_device()), provenance
 
@@ -105,6 +125,8 @@ def _describe(network: AverNetwork, plan: TrainingPlan, store: PreparedStore, fo
         train_actors=fold.train,
         validation_actors=fold.validation,
         test_actors=fold.test,
+        labels=store.labels,
+        outputs=logits_of(store.labels),
         preprocessing=store.preprocessing,
         parameters=count_parameters(network),
         backbone_weights=provenance,
@@ -114,8 +136,8 @@ def _describe(network: AverNetwork, plan: TrainingPlan, store: PreparedStore, fo
 
 
 def _run_key(plan: TrainingPlan, network: nn.Module, parts: dict[str, tuple[ClipRecord, ...]]) -> str:
-    """What must agree for an interrupted run to continue: the plan, the first weights and the clips."""
-    clips = {part: [record.tensors_sha256 for record in records] for part, records in parts.items()}
+    """What must agree for an interrupted run to continue: the plan, the first weights and the labelled clips."""
+    clips = {part: [(record.tensors_sha256, record.label) for record in records] for part, records in parts.items()}
     content = {"plan": asdict(replace(plan, device=None)), "weights": module_digest(network), "clips": clips}
     return sha256_bytes(json_text(content).encode())
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from edge_aver.console import progress
 from edge_aver.declarations import parse
 from edge_aver.errors import ArtifactError, DeclarationError, TargetError
 from edge_aver.files import sha256_file
+from edge_aver.locks import scratch_folder
 from edge_aver.runtime.check_kit import GraphCheck, check_graph
 from edge_aver.targets import RUNTIMES, DeviceProfile, RuntimeModule, runtime_module
 from edge_aver.targets.cuda import cuda_device
@@ -88,17 +88,17 @@ def build_kit(path: Path, *, stand_in: bool = False, reuse: bool = False) -> Kit
     _check_room(path)
     golden = read_golden(path)
     with (
-        tempfile.TemporaryDirectory(prefix=".building-", dir=path.parent) as folder,
+        scratch_folder(path.parent) as folder,
         progress(f"Building {path.name}", 2 * len(kit.graphs)) as advance,
     ):
         told: dict[str, Mapping[str, Any]] = {}
         for graph in kit.graphs:
-            engine = Path(folder) / f"{graph.name}{plan.runtime.suffix}"
+            engine = folder / f"{graph.name}{plan.runtime.suffix}"
             told[graph.name] = plan.runtime.build(path / graph.file, engine, metadata={}, profile=plan.profile)
             advance(note=f"{graph.name} built")
-        checks, reason = _verify(plan, Path(folder), golden)
+        checks, reason = _verify(plan, folder, golden)
         advance(len(kit.graphs), note=reason or "verified")
-        engines = tuple(_put(plan, Path(folder), name, facts, checks, reason) for name, facts in told.items())
+        engines = tuple(_put(plan, folder, name, facts, checks, reason) for name, facts in told.items())
     return KitBuild(engines=engines, checks=checks, not_verified=reason, stand_in=stand_in)
 
 

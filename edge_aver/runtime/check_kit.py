@@ -1,7 +1,6 @@
 """One engine of a kit held to what the kit expects; where it differs, the first block that does is found."""
 
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from edge_aver.bundle.kit import KitGraph, KitTolerance, block_key, tensor_key
 from edge_aver.errors import ParityError
+from edge_aver.locks import scratch_folder
 from edge_aver.targets import DeviceProfile, RuntimeModule
 from edge_aver.targets.onnx_bytes import extra_outputs
 
@@ -91,8 +91,8 @@ def _first_difference(
 ) -> str:
     """Build once more with what leaves each block as an output, and name the first that is not as expected."""
     tensors = tuple(block.tensor for block in graph.blocks)
-    with tempfile.TemporaryDirectory(prefix=".differing-", dir=source.parent.parent) as folder:
-        marked, engine = Path(folder) / source.name, Path(folder) / f"marked{runtime.suffix}"
+    with scratch_folder(source.parent.parent) as folder:
+        marked, engine = folder / source.name, folder / f"marked{runtime.suffix}"
         marked.write_bytes(source.read_bytes() + extra_outputs({block.tensor: block.dtype for block in graph.blocks}))
         runtime.build(marked, engine, metadata={}, profile=profile)
         with runtime.open_runner(engine, outputs=tensors, trust=True) as runner:

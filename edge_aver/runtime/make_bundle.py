@@ -25,6 +25,7 @@ from edge_aver.bundle.notices import notice_members
 from edge_aver.corpora.synthetic import write_clip
 from edge_aver.errors import ArtifactError
 from edge_aver.files import atomic_path, json_text
+from edge_aver.locks import sweep
 from edge_aver.runtime.front_end import fast_plan
 from edge_aver.runtime.model import Model
 from edge_aver.runtime.replay import clip_stages
@@ -79,6 +80,7 @@ def make_bundle(paths: Sequence[Path], out: Path, *, key: Path | None = None) ->
         ArtifactError: an artifact is damaged, a kit, or of another network; no detector; none of them runs here.
         MissingLibraryError: signing needs a library that is not installed.
     """
+    sweep(out.absolute().parent)
     artifacts = tuple(map(_open, paths))
     _check_one_network(artifacts)
     detector = _detector(artifacts)

@@ -35,7 +35,7 @@ class Prediction:
 
     Attributes:
         label: the most probable emotion.
-        probabilities: softmax of the logits, by label, in RAVDESS order.
+        probabilities: softmax of the logits, by label, in the order of the spec's labels.
         stages_s: seconds of each stage: decode, faces, audio, network.
         total_s: seconds from file bytes to label.
         face_found: for each of the 15 frames, whether a face was found.
@@ -188,7 +188,7 @@ class Model:
             audio: (N, 15, 128) float32.
 
         Returns:
-            logits: (N, 8) float32, in the order of the spec's labels.
+            logits: (N, L) float32, in the order of the spec's labels.
         """
         return self._runner.infer({"faces": faces, "audio": audio})["logits"]
 
@@ -196,12 +196,13 @@ class Model:
         """Seconds of each of `queries` runs of the latest tensors without copies; () on a CPU, which copies nothing."""
         return self._runner.time_compute(queries)
 
-    def predict(self, source: str | Path | bytes, *, start_s: float = 0.0) -> Prediction:
+    def predict(self, source: str | Path | bytes, *, start_s: float = 0.0, end_s: float | None = None) -> Prediction:
         """Recognise one clip, from its bytes to a label.
 
         Args:
             source: path of a media file, or its bytes.
             start_s: where the window starts.
+            end_s: what comes from there on is black and silent; None for the end of the clip.
 
         Raises:
             ClipError: no clip can be made of it.
@@ -211,7 +212,7 @@ class Model:
         source = Path(source) if isinstance(source, str) else source
         front_end = self.front_end
         started = time.perf_counter()
-        clip = front_end(source, start_s=start_s)
+        clip = front_end(source, start_s=start_s, end_s=end_s)
         require_face(clip, "the clip" if isinstance(source, bytes) else str(source))
         return replace(self.predict_clip(clip), total_s=time.perf_counter() - started)
 
@@ -234,8 +235,10 @@ class Model:
             raise TargetError(
                 f"{self.artifact.path}: {self.artifact.runtime} gave logits that are not finite: {logits}"
             )
-        probabilities = softmax(logits)
         labels = self.artifact.spec.labels
+        if logits.shape != (len(labels),):
+            raise TargetError(f"{self.artifact.path}: gave {logits.shape} logits for {len(labels)} labels")
+        probabilities = softmax(logits)
         stages_s = {**clip.stages_s, "network": ended - started}
         return Prediction(
             label=labels[int(probabilities.argmax())],

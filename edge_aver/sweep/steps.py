@@ -151,7 +151,7 @@ def _train(job: Build, cell: Cell) -> None:
     train(
         TrainingPlan(epochs=training.epochs, freeze_backbone=training.freeze_backbone, seed=training.seed),
         PreparedStore.open(job.workspace.prepared(cell.corpus), Preprocessing()),
-        load_fold(cell.corpus, cell.fold),
+        load_fold(cell.corpus, cell.fold, store=job.workspace.prepared(cell.corpus)),
         architecture=cell.architecture,
         backbone_weights=training.backbone_weights,
         checkpoints=job.workspace.checkpoints,

@@ -150,7 +150,10 @@ class OrtRunner:
 
     def infer(self, feed: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
         """Run once; see `Runner.infer`."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, dict(feed)), strict=True))
+        try:
+            return dict(zip(self._outputs, self._session.run(self._outputs, dict(feed)), strict=True))
+        except _ERRORS as error:
+            raise TargetError(f"{self._path}: ONNX Runtime cannot run it: {error}") from error
 
     def time_compute(self, queries: int) -> tuple[float, ...]:
         """Nothing: it uses the process's own memory."""

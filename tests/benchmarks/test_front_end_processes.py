@@ -22,7 +22,7 @@ class _Plan:
     def load(self, constants: Preprocessing, threads: int | None) -> "_Plan":
         return self
 
-    def __call__(self, source: Path | bytes, *, start_s: float = 0.0) -> ClipTensors:
+    def __call__(self, source: Path | bytes, *, start_s: float = 0.0, end_s: float | None = None) -> ClipTensors:
         return ClipTensors(
             faces=np.zeros((15, 224, 224, 3), np.uint8),
             audio=np.zeros((15, 128), np.float32),

@@ -156,6 +156,7 @@ def test_continuing_keeps_clips_and_removes_what_was_half_written(store):
     half = store.clips_folder / ".writing-x" / "c.npz"
     half.parent.mkdir()
     half.write_bytes(b"half")
+    half.with_name(".in-use").touch()  # and nobody holds it
     assert PreparedStore.create(store.folder, "ravdess", CONSTANTS, "reference") == store
     assert [path.name for path in sorted(store.clips_folder.iterdir())] == ["a.npz", "b.npz"]
 

@@ -68,6 +68,7 @@ def test_what_a_killed_run_had_begun_is_swept(tmp_path, quick):
     begun = clips_in(tmp_path)[0].parent / ".writing-abc" / "01-01-01-01-01-01-01.mp4"
     begun.parent.mkdir()
     begun.write_bytes(b"half a clip")
+    begun.with_name(".in-use").touch()  # and nobody holds it
     assert generate_corpus(tmp_path, actors=1) == 0
     assert not begun.parent.exists()
 

@@ -276,3 +276,33 @@ def test_takes_real_clips_that_hold_less_than_they_say(test_data):
 def test_refuses_a_real_clip_cut_short(test_data, part):
     data = (test_data / "ravdess" / "Actor_01" / "01-01-01-01-01-01-01.mp4").read_bytes()
     assert "truncated" in refusal(data[: round(part * len(data))])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_what_comes_after_the_end_of_a_part_is_black_and_silent(tmp_path, suffix):
+    path = clip_of(tmp_path / f"long{suffix}", seconds=8.0, sound=tone(8.0))
+    whole = decode_clip(path, CONSTANTS, start_s=2.0)
+    part = decode_clip(path, CONSTANTS, start_s=2.0, end_s=3.5)
+
+    held = [time_s < 1.5 for time_s in CONSTANTS.frame_times_s()]
+    assert [picture is not None for picture in part.pictures] == held
+    assert numbers(part)[: sum(held)] == numbers(whole)[: sum(held)]
+    end = round(1.5 * CONSTANTS.sample_rate_hz)
+    assert np.abs(part.speech[end - 800 : end - 8]).max() > 0.2
+    np.testing.assert_allclose(part.speech[: end - 64], whole.speech[: end - 64], atol=1e-3)
+    assert not part.speech[end + 64 :].any()
+    assert part.speech.shape == whole.speech.shape
+
+
+def test_a_part_may_end_before_a_damage_that_a_whole_window_meets(tmp_path):
+    path = clip_of(tmp_path / "cut.mkv", seconds=8.0, sound=tone(8.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+    assert decode_clip(path, CONSTANTS, end_s=1.0).pictures[0] is not None
+    with pytest.raises(ClipError, match="truncated"):
+        decode_clip(path, CONSTANTS, start_s=0.5)
+
+
+def test_a_part_too_short_for_a_picture_is_refused(plain):
+    with pytest.raises(ClipError, match=r"no sampled picture from 1 s to 1.1 s; a part lasts more than 0.12 s"):
+        decode_clip(plain, CONSTANTS, start_s=1.0, end_s=1.1)

@@ -24,7 +24,7 @@ class FakeFrontEnd:
     def __init__(self, *, faces_found=15, loudness=1.0, error=None):
         self.faces_found, self.loudness, self.error, self.asked = faces_found, loudness, error, []
 
-    def __call__(self, source, *, start_s=0.0):
+    def __call__(self, source, *, start_s=0.0, end_s=None):
         self.asked.append((source, start_s))
         if self.error:
             raise self.error

@@ -1,7 +1,11 @@
 """One contract, held by every runtime."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,3 +186,21 @@ def test_a_missing_library_is_named_with_its_extra(runtime, monkeypatch):
     with pytest.raises(MissingLibraryError, match=rf"edge-aver\[{entry.extra}\]"):
         runtime_module(runtime)
     assert entry.version is None
+
+
+def test_onnx_runtime_reports_to_nobody_and_writes_nothing(tmp_path):
+    """From 1.31 on it would leave an identifier of the device in the home folder, and send what it runs."""
+    engine = build_engine("onnxruntime", tmp_path)
+    (tmp_path / "home").mkdir()
+    environment = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    code = (
+        "import sys; from pathlib import Path; from edge_aver.targets import runtime_module;"
+        "runtime_module('onnxruntime').open_runner(Path(sys.argv[1]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(engine)],
+        env={**environment, "HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "home")},
+        cwd=Path(__file__).parent.parent.parent,
+        check=True,
+    )
+    assert list((tmp_path / "home").iterdir()) == []

@@ -1,7 +1,6 @@
 """Generation of the whole synthetic corpus, in RAVDESS's names and folders, parallel and resumable."""
 
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from edge_aver.corpora.synthetic.clip import write_clip
 from edge_aver.corpora.synthetic.cues import VARIATION
 from edge_aver.errors import CorpusError
 from edge_aver.files import json_text, write_text
+from edge_aver.locks import sweep, turn
 from edge_aver.spec import LABELS, provenance_note
 
 __all__ = ["GENERATOR_VERSION", "MARKER", "generate_corpus"]
@@ -69,8 +69,9 @@ def generate_corpus(
         raise CorpusError(f"{actors} actors with {takes} takes: there are 1 to 24 actors and 1 to {len(_TAKES)} takes")
     jobs = list(_jobs(actors, takes, seed))
     try:
-        missing = _settle(folder, jobs, seed)
-        _write_all(folder, missing, workers or os.cpu_count() or 1)
+        with turn(folder, "a generation of clips"):
+            missing = _settle(folder, jobs, seed)
+            _write_all(folder, missing, workers or os.cpu_count() or 1)
     except OSError as error:
         raise CorpusError(f"{folder}: the synthetic corpus cannot be written there: {error.strerror}") from error
     return len(missing)
@@ -135,8 +136,8 @@ def _write_all(folder: Path, jobs: list[_Job], workers: int) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what processes that were killed had begun to write."""
-    for begun in list(folder.rglob(".writing-*")):
-        shutil.rmtree(begun, ignore_errors=True)
+    for parent in {begun.parent for begun in folder.rglob(".writing-*")}:
+        sweep(parent)
 
 
 def _write(folder: Path, job: _Job) -> Path:
