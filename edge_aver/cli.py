@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from edge_aver import __version__
-from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run
+from edge_aver.commands import artifacts, benchmark, corpora, demo, installed, results, run, sweep
 from edge_aver.commands.completion import SHELLS, completion_script, enable_completion
 from edge_aver.commands.overview import EPILOG, INTRODUCTION, Overview
 from edge_aver.commands.own_options import SplitCommand
@@ -112,6 +112,7 @@ for _command in (
     artifacts.verify,
     run.run,
     benchmark.benchmark,
+    sweep.sweep,
     results.compare,
     results.report,
     installed.targets,

@@ -13,6 +13,7 @@
     ├── ExportError            a conversion that a tool refused
     ├── TargetError            a target that cannot be built or run here
     │   └── MissingLibraryError    the extra to install is named
+    ├── ClusterError           a scheduler or workers that are not there, or differ from this machine
     ├── MeasurementError       a measurement that could not be taken
     ├── ViewerError            a page that cannot be served
     ├── ComparisonError        predictions that cannot be read, or not be paired clip by clip
@@ -29,6 +30,7 @@ __all__ = [
     "ArtifactError",
     "CheckpointError",
     "ClipError",
+    "ClusterError",
     "ComparisonError",
     "CorpusError",
     "DeclarationError",
@@ -121,6 +123,10 @@ class MissingLibraryError(TargetError):
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
         """Pickle by the arguments, so that the error survives the way back from a worker process."""
         return type(self), (self.library, self.extra, self.purpose)
+
+
+class ClusterError(EdgeAverError):
+    """A scheduler or workers of a cluster that are not there, went away, or differ from this machine."""
 
 
 class MeasurementError(EdgeAverError):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edge_aver.runtime.make_bundle import MadeBundle
     from edge_aver.runtime.replay import BundleCheck, Replay, StageCheck
     from edge_aver.study import PublishedStudy, StudyOutcome
+    from edge_aver.sweep import SweepOutcome
 
 __all__ = [
     "show_artifacts",
@@ -46,6 +47,7 @@ __all__ = [
     "show_prediction",
     "show_prepared",
     "show_results",
+    "show_sweep",
     "show_trained",
     "show_tuned",
     "show_verdict",
@@ -300,6 +302,48 @@ def show_backbones(outcome: "StudyOutcome", json_path: str | None) -> None:
         for page in outcome.pages:
             console.print(f"Report: {page}", highlight=False, soft_wrap=True, markup=False)
     _write_json(document(outcome.study), json_path)
+
+
+def show_sweep(outcome: "SweepOutcome", json_path: str | None) -> None:
+    """A row for each cell: what was measured, or why not.
+
+    Raises:
+        MeasurementError: after it, where not one cell came to anything.
+    """
+    from edge_aver.benchmarks.summary import summarize
+
+    rows = []
+    for record in outcome.records:
+        measured = outcome.results.get(record.cell.name)
+        row: dict[str, Any] = {"cell": record.cell.name, "result": record.result}
+        row |= {"step": record.step, "reason": record.reason}
+        if measured is not None:
+            summary = summarize(measured)
+            accuracy, p50_s = summary.accuracy, summary.network_s.p50
+            row |= {"valid": not summary.invalid, "accuracy": accuracy and accuracy.rate, "p50_s": p50_s}
+        rows.append(row)
+    failed = [row for row in rows if row["reason"]]
+    if json_path != "-":
+        table = Table(box=None, pad_edge=False)
+        for column in ("Cell", "Status", "Accuracy", "p50, ms", "Why"):
+            table.add_column(column, overflow="fold", justify="right" if column in ("Accuracy", "p50, ms") else "left")
+        for row in rows:
+            table.add_row(*map(Text, _sweep_cells(row)))
+        console = Console(highlight=False)
+        console.print(table)
+        done = len(rows) - len(failed)
+        console.print(f"{done} of {len(rows)} cells done, {outcome.reused} of them before; {len(failed)} failed")
+    _write_json({"cells": rows, "reused": outcome.reused}, json_path)
+    if len(failed) == len(rows):
+        raise MeasurementError(f"no cell came to anything; the first, {rows[0]['cell']}: {rows[0]['reason']}")
+
+
+def _sweep_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    if row["reason"]:
+        return row["cell"], "FAILED", "", "", f"{row['step']}: {row['reason']}"
+    accuracy = "not measured" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+    p50 = "not measured" if row["p50_s"] is None else f"{1e3 * row['p50_s']:.1f}"
+    return row["cell"], "VALID" if row["valid"] else "INVALID", accuracy, p50, ""
 
 
 def show_published_backbones(outcome: "PublishedStudy", json_path: str | None) -> None:

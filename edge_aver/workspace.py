@@ -36,6 +36,11 @@ class Workspace:
         return self.root / "results"
 
     @property
+    def sweeps(self) -> Path:
+        """What the cells of each grid came to."""
+        return self.root / "sweeps"
+
+    @property
     def reports(self) -> Path:
         """HTML pages made from results."""
         return self.root / "reports"

@@ -10,6 +10,7 @@ import pytest
 import tomllib
 
 from edge_aver.benchmarks.backbone_choice import load_published_backbones
+from edge_aver.benchmarks.grids import load_grid
 from edge_aver.benchmarks.published import load_published
 from edge_aver.benchmarks.suites import load_suite
 from edge_aver.calibration.folds import fold_count, load_fold
@@ -38,12 +39,12 @@ LEVELS = (
         "locks",
         "containment",
     },
-    {"bundle", "media"},
+    {"bundle", "cluster", "media"},
     {"corpora", "targets"},
     {"calibration"},
     {"quantize", "models", "runtime"},
     {"benchmarks", "export"},
-    {"demo", "doctor", "study", "viewer"},
+    {"demo", "doctor", "study", "sweep", "viewer"},
     {"screens"},
     {"commands"},
     {"cli"},
@@ -52,6 +53,7 @@ LEVELS = (
 """What imports what: only from a lower level; on the first one, of modules, from each other too."""
 
 HEAVY = {
+    "distributed",
     "facenet_pytorch",
     "librosa",
     "matplotlib",
@@ -65,7 +67,17 @@ HEAVY = {
     "torch",
 }
 
-LIGHT = ("benchmarks", "bundle", "calibration", "corpora", "media", "runtime", "targets", *LEVELS[0] - {"__init__"})
+LIGHT = (
+    "benchmarks",
+    "bundle",
+    "calibration",
+    "cluster",
+    "corpora",
+    "media",
+    "runtime",
+    "targets",
+    *LEVELS[0] - {"__init__"},
+)
 """What a device imports, and what the command line may import before it knows what is asked of it."""
 
 
@@ -133,6 +145,7 @@ def load_any_published(name):
 
 LOADERS = {
     "benchmarks/published": load_any_published,
+    "benchmarks/grids": load_grid,
     "benchmarks/suites": load_suite,
     "calibration/folds": load_folds,
     "export/recipes": load_recipe,

@@ -4,13 +4,13 @@ import json
 import math
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge_aver.benchmarks.cases import Subject, find_subjects, interleaved, request
+from edge_aver.benchmarks.cases import Case, Subject, find_subjects, interleaved, request
 from edge_aver.benchmarks.conditions import BOTH, check_condition
 from edge_aver.benchmarks.front_end import AgreementAnswer, RoundAnswer
 from edge_aver.benchmarks.front_end_processes import FreshAnswer, ScalingAnswer
@@ -32,12 +32,14 @@ from edge_aver.benchmarks.sensors import QuerySpan, SensorLog, find_sensors, joi
 from edge_aver.benchmarks.suites import Suite
 from edge_aver.benchmarks.worker import AccuracyAnswer, Answer, EndToEndAnswer, NetworkAnswer
 from edge_aver.bundle import Artifact
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import progress
+from edge_aver.corpora.fanout import fan_out
 from edge_aver.declarations import parse
 from edge_aver.errors import DeclarationError, MeasurementError
 from edge_aver.files import json_text
 
-__all__ = ["run_benchmark"]
+__all__ = ["evaluate", "run_benchmark"]
 
 _ANSWERS: dict[str, type[Answer]] = {
     "network": NetworkAnswer,
@@ -71,6 +73,7 @@ def run_benchmark(
     checkpoints: Path | None = None,
     conditions: Sequence[str] = (BOTH,),
     golden: bool = False,
+    answered: Mapping[Path, Sequence[Answer | Gap]] | None = None,
 ) -> tuple[Result, ...]:
     """Measure `artifacts` by `suite` and write one result each, as soon as its last case is done.
 
@@ -87,6 +90,7 @@ def run_benchmark(
         checkpoints: folder in which the artifacts' own networks are looked for, for the reference stack.
         conditions: under which accuracy is measured, each in a process of its own (`conditions_of`).
         golden: where a corpus is not prepared, measure the network's latency on made-up clips and leave accuracy out.
+        answered: accuracy that `evaluate` measured before, by the paths of artifacts; it is not measured again.
 
     Returns:
         One result for each artifact, in their order.
@@ -103,7 +107,15 @@ def run_benchmark(
     subjects = find_subjects(artifacts, prepared, suite, data, checkpoints, golden=golden)
     _make_folder(results)
     started_utc = _utc_now()
-    cases, outcomes, written = interleaved(len(artifacts), suite, conditions), defaultdict(list), {}
+    outcomes: dict[int, list[Answer | Gap]] = {
+        index: list((answered or {}).get(subject.artifact.path, ())) for index, subject in enumerate(subjects)
+    }
+    written: dict[int, Result] = {}
+    cases = [
+        case
+        for case in interleaved(len(artifacts), suite, conditions)
+        if not (case.name == "accuracy" and outcomes[case.artifact])
+    ]
     sensors: dict[int, SensorLog] = {}
     with progress(f"Benchmark, suite {suite.name}", len(cases)) as advance:
         for position, case in enumerate(cases):
@@ -122,6 +134,67 @@ def run_benchmark(
                 write_result(result, results)
                 written[case.artifact] = result
     return tuple(written[index] for index in range(len(artifacts)))
+
+
+def evaluate(
+    artifacts: Sequence[Artifact],
+    prepared: Callable[[str], Path],
+    suite: Suite,
+    *,
+    threads: int | None = None,
+    conditions: Sequence[str] = (BOTH,),
+    golden: bool = False,
+    workers: int = 1,
+    executor: RemoteExecutor | None = None,
+) -> dict[Path, list[Answer | Gap]]:
+    """Measure the accuracy of `artifacts` side by side, for `run_benchmark` to take; nothing here is timed.
+
+    Args:
+        artifacts: as for `run_benchmark`, as the other arguments of the same names.
+        prepared: likewise.
+        suite: likewise; () comes of one without accuracy.
+        threads: likewise.
+        conditions: likewise.
+        golden: likewise.
+        workers: processes of this machine.
+        executor: does the work instead; its workers see artifacts and prepared clips at the same paths.
+
+    Returns:
+        Answers by the paths of artifacts.
+
+    Raises:
+        ClusterError: workers do not see the artifacts.
+        EdgeAverError: as `run_benchmark`.
+    """
+    subjects = find_subjects(artifacts, prepared, suite, (), None, golden=golden)
+    cases = [case for case in interleaved(len(artifacts), suite, conditions) if case.name == "accuracy"]
+    asked = [request(case, subjects[case.artifact], suite, threads) for case in cases]
+    jobs = [
+        _Evaluation(case=case, request=one, timeout_s=suite.timeout_s) for case, one in zip(cases, asked, strict=True)
+    ]
+    if executor is not None:
+        executor.require_files(subject.artifact.path for subject in subjects)
+    found: dict[Path, list[Answer | Gap]] = {subject.artifact.path: [] for subject in subjects}
+    with (
+        progress(f"Accuracy, suite {suite.name}", len(jobs)) as advance,
+        closing(fan_out(_evaluate, jobs, workers=workers, executor=executor)) as results,
+    ):
+        for job, answer in results:
+            path = subjects[job.case.artifact].artifact.path
+            found[path].append(answer or _gap(job.request, "the process that measured it died"))
+            advance(note=f"{path.name}: {job.request.name}")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evaluation:
+    case: Case
+    request: Request
+    timeout_s: float
+
+
+def _evaluate(job: _Evaluation) -> Answer | Gap:
+    return _outcome(job.request, job.timeout_s)
 
 
 def _with_span(log: SensorLog | None, outcome: Answer | Gap, began_s: float) -> SensorLog | None:

@@ -39,7 +39,12 @@ def write_report(results: Sequence[Result], path: Path, *, refused: Sequence[tup
 
 
 def write_reports(
-    results: Sequence[Result], path: Path, *, formats: Sequence[str], refused: Sequence[tuple[str, str]] = ()
+    results: Sequence[Result],
+    path: Path,
+    *,
+    formats: Sequence[str],
+    refused: Sequence[tuple[str, str]] = (),
+    failed: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, ...]:
     """Write `results` in several formats and return what was written.
 
@@ -48,12 +53,13 @@ def write_reports(
         path: of the HTML file; Markdown stands beside it under the same name, CSV in `<name>-csv/<table>.csv`.
         formats: of html, md and csv, each at most once.
         refused: files that could not be read, and why.
+        failed: cells of sweeps that came to nothing, and why.
 
     Raises:
         ArtifactError: no results.
         MissingLibraryError: HTML is wanted and the extra `report` is not installed.
     """
-    content = content_of(results, refused)
+    content = content_of(results, refused, failed)
     writers = {
         "html": lambda: _write_page(content, path),
         "md": lambda: write_markdown(content, path.with_suffix(".md")),

@@ -13,7 +13,7 @@ from edge_aver.benchmarks.report_extras import energy_table, folds_table, overhe
 from edge_aver.benchmarks.report_front_end import front_end_tables
 from edge_aver.benchmarks.report_parity import parity_table
 from edge_aver.benchmarks.report_published import published_table
-from edge_aver.benchmarks.report_verdict import Headline, headlines, refused_table, remarks
+from edge_aver.benchmarks.report_verdict import Headline, failed_table, headlines, refused_table, remarks
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.summary import condition_names, provenance_notes, summarize
 from edge_aver.errors import ArtifactError
@@ -33,6 +33,7 @@ class Content:
         heads: what to ship.
         invalid, missing: why results are INVALID, and what was not measured.
         refused: files that are no results.
+        failed: cells of sweeps that came to nothing.
         tables: of the networks, by name; those that have nothing to say are left out.
         published: the systems that ours may stand among.
         pooled: ours over all folds, or why not.
@@ -46,17 +47,21 @@ class Content:
     invalid: tuple[str, ...]
     missing: tuple[str, ...]
     refused: Table
+    failed: Table
     tables: dict[str, Table]
     published: Published
     pooled: tuple[Pooled, ...]
 
 
-def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = ()) -> Content:
+def content_of(
+    results: Sequence[Result], refused: Sequence[tuple[str, str]] = (), failed: Sequence[tuple[str, str]] = ()
+) -> Content:
     """Compute what a report shows.
 
     Args:
         results: at least one.
         refused: files that could not be read, and why.
+        failed: cells of sweeps that came to nothing, and why.
 
     Raises:
         ArtifactError: no results.
@@ -98,6 +103,7 @@ def content_of(results: Sequence[Result], refused: Sequence[tuple[str, str]] = (
         invalid=tuple(invalid),
         missing=tuple(missing),
         refused=refused_table(refused),
+        failed=failed_table(failed),
         tables={table.name: table for table in tables if table} if rows else {},
         published=published,
         pooled=pooled,

@@ -102,7 +102,7 @@ def _title(column: Column) -> str:
 
 
 def _tables(content: Content) -> list[Table]:
-    shown = [content.refused] if content.refused.rows else []
+    shown = [table for table in (content.refused, content.failed) if table.rows]
     shown += [verdict_table(content.heads)] if content.heads else []
     return [*shown, *content.tables.values(), *(table for _, tables in content.fronts for table in tables)]
 

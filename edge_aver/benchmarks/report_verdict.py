@@ -10,7 +10,7 @@ from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.summary import Summary
 from edge_aver.benchmarks.validity import invalid_reasons
 
-__all__ = ["Headline", "headlines", "refused_table", "remarks", "verdict_table"]
+__all__ = ["Headline", "failed_table", "headlines", "refused_table", "remarks", "verdict_table"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,17 @@ def refused_table(refused: Sequence[tuple[str, str]]) -> Table:
         caption="These files took no part in any figure.",
         columns=tuple(Column(title=title, words=True) for title in ("File", "Status", "Why")),
         rows=tuple((words(name), words("INVALID", mood="bad"), words(why)) for name, why in refused),
+    )
+
+
+def failed_table(failed: Sequence[tuple[str, str]]) -> Table:
+    """Cells of sweeps that came to nothing: rows, not gaps."""
+    return Table(
+        name="failed-cells",
+        title="Failed cells of sweeps",
+        caption="These were to be made and measured, and failed; a sweep that is run again tries them again.",
+        columns=tuple(Column(title=title, words=True) for title in ("Cell", "Status", "Why")),
+        rows=tuple((words(name), words("FAILED", mood="bad"), words(why)) for name, why in failed),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_aver.calibration.folds import FOLDS_FILE, Split, read_folds
 from edge_aver.calibration.make_folds import FEWEST_FOLDS, folds_of_splits, make_folds, write_folds
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import say
 from edge_aver.corpora.own import OwnCorpus
 from edge_aver.corpora.prepare import PrepareSummary, prepare
@@ -88,7 +89,7 @@ def prepare_planned(
     seed: int = 0,
     constants: Preprocessing | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | RemoteExecutor | None = None,
 ) -> tuple[PrepareSummary, CorpusPlan]:
     """Make the prepared store of a corpus of one's own, or continue it, and write its folds.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edge_aver import screens
+from edge_aver.cluster import connected
 from edge_aver.commands.options import (
     ANY_ARCH,
     ARCHS_BEGUN,
@@ -17,6 +18,7 @@ from edge_aver.commands.options import (
     TARGET,
     TARGETS_BEGUN,
     WORKSPACE,
+    ClusterOption,
     HostOption,
     JsonOption,
     MissingOption,
@@ -77,16 +79,18 @@ def benchmark(
         bool, typer.Option("--published", help="Suite backbones: the paper's accuracies alone; measures nothing.")
     ] = False,
     threads: ThreadsOption = None,
+    cluster: ClusterOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_path: JsonOption = None,
 ) -> None:
     """Measure artifacts: accuracy with intervals, parameters, memory, latency; each in processes of its own.
 
     --modality and --missing-faces take lists (both,audio) and may be repeated: accuracy is measured under each.
-    With --host artifacts are copied by ssh and measured there; a kit is built and verified first.
+    With --cluster accuracy is measured by its workers first, side by side, and the rest here. With --host artifacts
+    are copied by ssh and measured there; a kit is built and verified first.
     """
     from edge_aver.benchmarks.conditions import conditions_of
-    from edge_aver.benchmarks.measure import run_benchmark
+    from edge_aver.benchmarks.measure import evaluate, run_benchmark
     from edge_aver.benchmarks.suites import load_suite
     from edge_aver.bundle import choose_artifacts
 
@@ -97,9 +101,12 @@ def benchmark(
         "--freeze-backbone": freeze_backbone,
     }
     options |= {"--epochs": epochs, "--published": published}
+    if cluster is not None:
+        refuse_for("--cluster", {"--host": host, "--golden": golden})
+        place = Workspace(root=workspace.absolute())
     if asked.backbones is not None:
         others = {"--arch": arch, "--modality": modality, "--missing-faces": missing_faces, "--golden": golden}
-        refuse_for(suite, others | {"--host": host, "--corpus": corpus, "--fold": fold})
+        refuse_for(suite, others | {"--host": host, "--cluster": cluster, "--corpus": corpus, "--fold": fold})
         if (freeze_backbone or epochs) and not train_backbones:
             raise typer.BadParameter("--freeze-backbone and --epochs go with --train")
         if published:
@@ -147,6 +154,13 @@ def benchmark(
         return
     if ssh_option or remote_command:
         raise typer.BadParameter("--ssh-option and --remote-command go with --host")
+    conditions = conditions_of(modality or (), [int(count) for count in missing_faces or ()])
+    answered = None
+    if cluster is not None:
+        with connected(cluster) as executor:
+            answered = evaluate(
+                artifacts, place.prepared, asked, threads=threads, conditions=conditions, executor=executor
+            )
     results = run_benchmark(
         artifacts,
         place.prepared,
@@ -155,7 +169,8 @@ def benchmark(
         threads=threads,
         data=data or (),
         checkpoints=place.checkpoints,
-        conditions=conditions_of(modality or (), [int(count) for count in missing_faces or ()]),
+        conditions=conditions,
         golden=golden,
+        answered=answered,
     )
     screens.show_results(results, json_path)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_aver import screens
+from edge_aver.cluster import connected
 from edge_aver.commands.options import (
     CORPORA_BEGUN,
     CORPUS,
     WORKSPACE,
     ArchOption,
+    ClusterOption,
     JsonOption,
     WorkersOption,
     WorkspaceOption,
@@ -66,10 +68,14 @@ def prepare(
     model_spec: ModelSpecOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     workers: WorkersOption = None,
+    cluster: ClusterOption = None,
     json_path: JsonOption = None,
 ) -> None:
     """Turn a corpus into a prepared store: faces and audio features of every clip."""
     place, constants = Workspace(root=workspace), constants_of(model_spec)
+    if cluster is not None:  # workers are started elsewhere: what they read has one name for all
+        place = Workspace(root=workspace.absolute())
+        data, speech, faces = (path and path.absolute() for path in (data, speech, faces))
     if corpus in ("manifest", "crema-d"):
         refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws, "--model-spec": model_spec})
         if corpus != "manifest":
@@ -79,7 +85,9 @@ def prepare(
         if seed is not None and folds is None:
             raise typer.BadParameter("--seed goes with --folds")
         own = OwnOptions(corpus=corpus, data=data, name=name or corpus, labels=labels, folds=folds, seed=seed or 0)
-        _prepare_own(place, own, plan_only=plan, reference=reference, workers=workers, json_path=json_path)
+        _prepare_own(
+            place, own, plan_only=plan, reference=reference, workers=workers, cluster=cluster, json_path=json_path
+        )
         return
     own_options: dict[str, object] = {"--name": name, "--labels": labels, "--folds": folds, "--seed": seed}
     refuse(f"corpus {corpus}", {**own_options, "--plan": plan or None})
@@ -91,9 +99,16 @@ def prepare(
         from edge_aver.corpora.store import store_name
 
         folder = place.prepared(store_name(corpus, constants or Preprocessing()))
-        summary = prepare_composite(
-            speech, faces, folder=folder, draws=draws or 1, constants=constants, workers=workers
-        )
+        with connected(cluster) as executor:
+            summary = prepare_composite(
+                speech,
+                faces,
+                folder=folder,
+                draws=draws or 1,
+                constants=constants,
+                workers=workers,
+                executor=executor,
+            )
     else:
         refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
         require("prepare")
@@ -101,9 +116,16 @@ def prepare(
         from edge_aver.export.front_end import front_end_plan
 
         front_end = front_end_plan(place.artifacts, reference=reference)
-        summary = prepare_corpus(
-            corpus, data=data, workspace=place, front_end=front_end, constants=constants, workers=workers
-        )
+        with connected(cluster) as executor:
+            summary = prepare_corpus(
+                corpus,
+                data=data,
+                workspace=place,
+                front_end=front_end,
+                constants=constants,
+                workers=workers,
+                executor=executor,
+            )
     screens.show_prepared(summary, json_path)
 
 
@@ -132,6 +154,7 @@ def _prepare_own(
     plan_only: bool,
     reference: bool,
     workers: int | None,
+    cluster: str | None,
     json_path: str | None,
 ) -> None:
     from edge_aver.calibration.own_corpus import plan_corpus, prepare_planned
@@ -144,14 +167,16 @@ def _prepare_own(
     require("prepare")
     from edge_aver.export.front_end import front_end_plan
 
-    summary, written = prepare_planned(
-        planned,
-        store=store,
-        front_end=front_end_plan(place.artifacts, reference=reference),
-        folds=own.folds,
-        seed=own.seed,
-        workers=workers,
-    )
+    with connected(cluster) as executor:
+        summary, written = prepare_planned(
+            planned,
+            store=store,
+            front_end=front_end_plan(place.artifacts, reference=reference),
+            folds=own.folds,
+            seed=own.seed,
+            workers=workers,
+            executor=executor,
+        )
     screens.show_prepared(summary, json_path, written)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge_aver.cluster import ADDRESS
 from edge_aver.declarations import shipped_names
 from edge_aver.spec import ARCHITECTURES, Preprocessing
 
@@ -31,6 +32,7 @@ __all__ = [
     "AnyArchFilter",
     "ArchFilter",
     "ArchOption",
+    "ClusterOption",
     "CorpusOption",
     "FoldOption",
     "HostOption",
@@ -114,6 +116,12 @@ def refuse_for(what: str, options: Mapping[str, object]) -> None:
             raise typer.BadParameter(f"{name} does not go with {what}: leave it out")
 
 
+def _check_cluster(value: str | None) -> str | None:
+    if value is not None and not ADDRESS.fullmatch(value):
+        raise typer.BadParameter(f"{value!r}; expected the scheduler's address, tcp://HOST:8786 or tls://HOST:8786")
+    return value
+
+
 def _names(folder: str) -> Callable[[], tuple[str, ...]]:
     return lambda: shipped_names(folder)
 
@@ -166,6 +174,10 @@ ModalityOption = Annotated[
 MissingOption = Annotated[
     list[str] | None,
     typer.Option("--missing-faces", callback=split_counts, metavar="K", help="K of the 15 faces blacked out."),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", callback=_check_cluster, metavar="tcp://HOST:PORT", help="Workers of a Dask scheduler."),
 ]
 HostOption = Annotated[
     str | None, typer.Option("--host", metavar="USER@DEVICE", help="Measure on another machine, over ssh.")

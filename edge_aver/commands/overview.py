@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Measure and decide": {
         "benchmark": "Measure accuracy, latency and memory, here or over ssh.",
+        "sweep": "Train, export and measure a grid of networks.",
         "compare": "Judge what one costs beside another; a gate for CI.",
         "report": "Write results as one page that opens offline.",
     },

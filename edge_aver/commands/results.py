@@ -105,17 +105,21 @@ def report(
     """Write results as one self-contained HTML page, as Markdown, or as CSV files.
 
     A file of the workspace that is no result, or was edited, is named and shown as INVALID; one given here is refused.
+    Cells of sweeps that failed are rows too.
     """
     kinds = formats.split(",")
     if "html" in kinds:
         require("report")
     from edge_aver.benchmarks.report import write_reports
     from edge_aver.benchmarks.results import latest_results, read_result
+    from edge_aver.sweep.cells import failed_cells
 
     place = Workspace(root=workspace)
     refused: list[tuple[str, str]] = []
     results = tuple(map(read_result, result)) if result else latest_results(place.results, refused=refused)
     for name, why in refused:
         say(f"{name}: refused and shown as INVALID: {why}")
-    for path in write_reports(results, output or place.reports / "report.html", formats=kinds, refused=refused):
+    failed = () if result else failed_cells(place.sweeps)
+    out = output or place.reports / "report.html"
+    for path in write_reports(results, out, formats=kinds, refused=refused, failed=failed):
         print(path)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.corpora.prepare import PrepareSummary, prepare
 from edge_aver.corpora.ravdess import find_clips
 from edge_aver.corpora.store import store_name
@@ -26,6 +27,7 @@ def prepare_corpus(
     front_end: FrontEndPlan,
     constants: Preprocessing | None = None,
     workers: int | None = None,
+    executor: RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """Prepare a corpus into the workspace's store; what is prepared already is kept.
 
@@ -36,6 +38,7 @@ def prepare_corpus(
         front_end: what makes tensors of a clip.
         constants: from clip to tensors; None for those of this version. Others have a store of their own.
         workers: processes; as many as there are cores by default.
+        executor: prepares instead of processes of this machine; what is generated is drawn here.
 
     Raises:
         CorpusError: unknown corpus, no folder given, no clips in it, or none of them usable.
@@ -58,6 +61,7 @@ def prepare_corpus(
         front_end=front_end,
         constants=constants,
         workers=workers,
+        executor=executor,
     )
 
 

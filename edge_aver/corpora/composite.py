@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import say
 from edge_aver.corpora.fer2013 import Face, FaceArchive, decode_face, open_faces
 from edge_aver.corpora.prepare import PrepareSummary, make_store
@@ -86,7 +87,7 @@ def prepare_composite(
     draws: int = 1,
     constants: Preprocessing | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """Make the prepared store of composite clips, or continue it.
 

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.errors import CorpusError
 
 __all__ = ["fan_out", "local_executor"]
@@ -20,7 +21,7 @@ R = TypeVar("R")
 
 
 def fan_out(
-    task: Callable[[J], R], jobs: Iterable[J], *, workers: int, executor: Executor | None = None
+    task: Callable[[J], R], jobs: Iterable[J], *, workers: int, executor: Executor | RemoteExecutor | None = None
 ) -> Generator[tuple[J, R | None], None, None]:
     """Do every job and give each result as it comes, with at most two jobs a worker under way.
 
@@ -30,7 +31,7 @@ def fan_out(
         task: a function that can be pickled, as the jobs and results.
         jobs: taken in order.
         workers: how many processes.
-        executor: does the work instead of processes of this machine.
+        executor: does the work instead of processes of this machine; a cluster knows itself how much it takes.
 
     Yields:
         Pairs of job and result, in the order of completion; None where the job killed its worker.
@@ -39,6 +40,9 @@ def fan_out(
         CorpusError: the executor given broke (only those made here can be made again).
         BaseException: what a task raised; on it, and on Ctrl-C, jobs under way are given up at once.
     """
+    if isinstance(executor, RemoteExecutor):
+        yield from executor.run(task, jobs)
+        return
     crew = _Crew[J, R](task, workers, executor)
     waiting, suspects = deque(jobs), deque[J]()
     try:

@@ -1,20 +1,26 @@
 """From the clips of a corpus to its prepared store: parallel, resumable, and never stopped by one bad clip."""
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.fanout import fan_out
+from edge_aver.corpora.quarantine import read_quarantine, write_quarantine
 from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
-from edge_aver.files import sha256_file
+from edge_aver.files import sha256_file, write_bytes
 from edge_aver.locks import turn
 from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import LABELS, Preprocessing
@@ -94,7 +100,7 @@ def prepare(
     labels: tuple[str, ...] = LABELS,
     constants: Preprocessing | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """Make the prepared store of a corpus of media files, or continue it.
 
@@ -110,9 +116,11 @@ def prepare(
         labels: of the corpus; the clips' own are indices into them.
         constants: of the clip contract; None for those of this version.
         workers: processes; None for one a core.
-        executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time.
+        executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time. The
+            workers of a cluster read the files at the same paths; their tensors come back and are written here.
 
     Raises:
+        ClusterError: workers do not see the files, or are all gone.
         CorpusError: no clip at all could be prepared, or the folder holds something else.
         MissingLibraryError: a library of the front end is not installed.
         ArtifactError: the networks of the front end are missing or changed.
@@ -141,7 +149,7 @@ def make_store(
     labels: tuple[str, ...] = LABELS,
     constants: Preprocessing | None = None,
     workers: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | RemoteExecutor | None = None,
 ) -> PrepareSummary:
     """As `prepare`, of clips however they are made.
 
@@ -162,6 +170,8 @@ def make_store(
             with progress(f"prepare {corpus}", len(makers)) as advance:
                 jobs, reused, unreadable = _sort_out(store, makers)
                 advance(len(makers) - len(jobs))
+                suspected = read_quarantine(folder)
+                jobs.sort(key=lambda job: job.clip.id in suspected)  # what may kill a worker again comes last
                 records, bad = _work(store, jobs, workers or _cores(), executor, advance)
         finally:
             store.remove_temporaries()
@@ -211,20 +221,55 @@ def _finished(job: _Job) -> ClipRecord | None:
 
 
 def _work(
-    store: PreparedStore, jobs: list[_Job], workers: int, executor: Executor | None, advance: Advance
+    store: PreparedStore, jobs: list[_Job], workers: int, executor: Executor | RemoteExecutor | None, advance: Advance
 ) -> tuple[list[ClipRecord], list[Refusal]]:
     """Do all jobs; their workers are gone when this ends, however it ends."""
     records: list[ClipRecord] = []
     refused: list[Refusal] = []
-    with closing(fan_out(_prepare_one, jobs, workers=min(workers, max(1, len(jobs))), executor=executor)) as results:
+    killers: dict[str, Refusal] = {}
+    with closing(_results(jobs, workers=min(workers, max(1, len(jobs))), executor=executor)) as results:
         for job, result in results:
             if isinstance(result, ClipRecord):
                 records.append(result)
             else:
-                refused.append(result or _death(job))
+                refused.append(result or killers.setdefault(job.clip.id, _death(job, executor)))
                 store.path(job.clip.id).unlink(missing_ok=True)  # made of what the file held before
             advance(note=job.clip.id)
+    write_quarantine(store.folder, killers, tried={job.clip.id for job in jobs})
     return records, refused
+
+
+def _results(
+    jobs: list[_Job], *, workers: int, executor: Executor | RemoteExecutor | None
+) -> Generator[tuple[_Job, ClipRecord | Refusal | None], None, None]:
+    """Processes of this machine write what they make; of a cluster it comes back, and is written here."""
+    if not isinstance(executor, RemoteExecutor):
+        yield from fan_out(_prepare_one, jobs, workers=workers, executor=executor)
+        return
+    executor.require_files(job.clip.path for job in jobs)
+    with closing(fan_out(_send_one, jobs, workers=workers, executor=executor)) as results:
+        for job, sent in results:
+            if isinstance(sent, _SentClip):
+                write_bytes(job.store.path(job.clip.id), sent.file.tobytes())
+            yield job, sent.record if isinstance(sent, _SentClip) else sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SentClip:
+    """A clip's file in the store, made elsewhere: its record, and its bytes as (N,) uint8, which travel uncopied."""
+
+    record: ClipRecord
+    file: npt.NDArray[np.uint8]
+
+
+def _send_one(job: _Job) -> _SentClip | Refusal:
+    """What a worker of a cluster does: the very file that goes into the store, made in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = replace(job.store, folder=Path(folder))
+        record = _prepare_one(replace(job, store=elsewhere))
+        if isinstance(record, Refusal):
+            return record
+        return _SentClip(record=record, file=np.fromfile(elsewhere.path(job.clip.id), dtype=np.uint8))
 
 
 def _prepare_one(job: _Job) -> ClipRecord | Refusal:
@@ -264,8 +309,11 @@ def _front_end(plan: FrontEndPlan, constants: Preprocessing) -> FrontEnd:
     return plan.load(constants, 1)
 
 
-def _death(job: _Job) -> Refusal:
-    return Refusal(path=job.clip.path, reason="its worker process died (out of memory, or a crash in a media library)")
+def _death(job: _Job, executor: Executor | RemoteExecutor | None) -> Refusal:
+    why = "out of memory, or a crash in a media library"
+    if isinstance(executor, RemoteExecutor):
+        return Refusal(path=job.clip.path, reason=f"quarantined: one worker after another died of it ({why})")
+    return Refusal(path=job.clip.path, reason=f"its worker process died ({why})")
 
 
 def _cores() -> int:

@@ -83,12 +83,19 @@ ELSEWHERE = {
     "edge-aver train --arch sa --corpus office --fold 1 --freeze-backbone": "tests/test_own_clips.py",
     "edge-aver export --arch sa --corpus office --fold 1 --precision int8": "tests/test_own_clips.py",
     "edge-aver benchmark --corpus office --fold 1": "tests/test_own_clips.py",
+    "edge-aver export --model my_net:make --model-spec my_net.toml --checkpoint W.safetensors --precision int8": (
+        "tests/test_own_network.py"
+    ),
     "edge-aver prepare --corpus crema-d --data CREMA-D": "tests/test_own_clips.py",
     'eval "$(edge-aver --show-completion bash)"': "tests/test_completion.py",
 }
 """Commands that never end, or take ten minutes to hours: the tests that run the same on a small scale."""
 
-WHOLE_PAGES = {"contract": "tests/bundle/test_contract.py", "cpp": "tests/examples/test_cpp_example.py"}
+WHOLE_PAGES = {
+    "contract": "tests/bundle/test_contract.py",
+    "cpp": "tests/examples/test_cpp_example.py",
+    "machines": "tests/cluster/test_cluster_sweep.py",
+}
 """Included pages whose commands are run, one by one, by tests of their own."""
 
 LONG = (
@@ -160,7 +167,7 @@ def test_the_lists_hold_nothing_that_no_page_shows():
 def test_what_is_run_elsewhere_has_a_test_there(line, test):
     text = (ROOT / test).read_text()
 
-    words = {"cpp": ["examples", "README.md"], "contract": ["CONTRACT.md"]}.get(line, own(line) or ["show-completion"])
+    words = {"cpp": ["examples", "README.md"], "contract": ["CONTRACT.md"], "machines": ["cluster"]}.get(line, own(line) or ["show-completion"])
     assert words[0] in text
     assert re.search(r"^def test_", text, re.MULTILINE)
 
