@@ -86,6 +86,7 @@ ELSEWHERE = {
     "edge-aver export --model my_net:make --model-spec my_net.toml --checkpoint W.safetensors --precision int8": (
         "tests/test_own_network.py"
     ),
+    "edge-aver sweep cpu": "tests/sweep/test_sweep_run.py",
     "edge-aver prepare --corpus crema-d --data CREMA-D": "tests/test_own_clips.py",
     'eval "$(edge-aver --show-completion bash)"': "tests/test_completion.py",
 }
@@ -95,6 +96,7 @@ WHOLE_PAGES = {
     "contract": "tests/bundle/test_contract.py",
     "cpp": "tests/examples/test_cpp_example.py",
     "machines": "tests/cluster/test_cluster_sweep.py",
+    "own-network": "tests/test_own_network.py",
 }
 """Included pages whose commands are run, one by one, by tests of their own."""
 
@@ -167,7 +169,13 @@ def test_the_lists_hold_nothing_that_no_page_shows():
 def test_what_is_run_elsewhere_has_a_test_there(line, test):
     text = (ROOT / test).read_text()
 
-    words = {"cpp": ["examples", "README.md"], "contract": ["CONTRACT.md"], "machines": ["cluster"]}.get(line, own(line) or ["show-completion"])
+    known = {
+        "cpp": ["examples", "README.md"],
+        "contract": ["CONTRACT.md"],
+        "machines": ["cluster"],
+        "own-network": ["OWN_NETWORK.md"],
+    }
+    words = known.get(line) or own(line) or ["show-completion"]
     assert words[0] in text
     assert re.search(r"^def test_", text, re.MULTILINE)
 
