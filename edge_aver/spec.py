@@ -303,6 +303,8 @@ class ModelSpec:
             raise ValueError(f"{type(table).__name__}, expected a table")
         if table.get("format_version") != 1:
             raise ValueError(f"format_version {str(table.get('format_version'))[:20]}, this edge-aver reads 1")
+        if "labels" not in table:
+            raise ValueError("spec: 'labels' is missing")
         try:
             spec = parse(cls, table, where="spec")
         except DeclarationError as error:

@@ -2,8 +2,8 @@
 
 import os
 import signal
+import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -74,9 +74,21 @@ def test_a_bug_is_shown_in_full_and_a_kill_is_not(capsys):
 
 def test_a_study_that_is_interrupted_stops_its_worker(tmp_path):
     code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        ask(code, timeout_s=50)
+    # In a process of its own: a late SIGINT would end the one that runs the tests.
+    asking = f"""
+import contextlib
+from test_study_cases import ask
+with contextlib.suppress(KeyboardInterrupt):
+    ask({code!r}, timeout_s=50)
+print("interrupted")
+"""
+    here = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", asking], stdout=subprocess.PIPE, text=True, env=here) as asker:
+        deadline = time.monotonic() + 60
+        while not ((tmp_path / "pid").is_file() and (tmp_path / "pid").read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        asker.send_signal(signal.SIGINT)
+        assert asker.communicate(timeout=60)[0] == "interrupted\n"
     assert ended(int((tmp_path / "pid").read_text()))
 
 
