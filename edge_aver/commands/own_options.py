@@ -41,7 +41,7 @@ class SplitCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give a `--split` that stands alone its meaning."""
         spread: list[str] = []
-        for word, after in zip(args, [*args[1:], "-"], strict=True):
+        for word, after in zip(args, [*args[1:], "-"], strict=False):
             spread += [f"--split={_SPLIT}"] if word == "--split" and after.startswith("-") else [word]
         return super().parse_args(ctx, spread)
 
