@@ -80,3 +80,18 @@ def _gpu_state() -> str:
     except EdgeAverError as error:
         return f"None can be used here: {error}"
     return f"{device.name} is here: run them with make gpu"
+
+
+@pytest.fixture
+def edge_aver(tmp_path, capsys, monkeypatch):
+    """Run a command in this process with a workspace of its own: (status, standard output, standard error)."""
+    monkeypatch.setenv("EDGE_AVER_WORKSPACE", str(tmp_path / "workspace"))
+
+    from edge_aver import cli
+
+    def run(*arguments):
+        status = cli._run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

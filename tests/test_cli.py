@@ -16,7 +16,6 @@ from media_files import numbered, tone, write_media
 from outcomes import check_error
 from runtime_models import tiny_artifact
 
-from edge_aver import cli
 from edge_aver.benchmarks import measure
 from edge_aver.commands import installed
 from edge_aver.corpora.synthetic import write_clip
@@ -26,19 +25,6 @@ from edge_aver.models.network import build_network
 from edge_aver.spec import ModelSpec
 
 PICTURES = [np.repeat(np.repeat(numbered(i), 2, axis=0), 2, axis=1) for i in range(30)]
-
-
-@pytest.fixture
-def edge_aver(tmp_path, capsys, monkeypatch):
-    """Run a command in this process with a workspace of its own: (status, standard output, standard error)."""
-    monkeypatch.setenv("EDGE_AVER_WORKSPACE", str(tmp_path / "workspace"))
-
-    def run(*arguments):
-        status = cli._run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

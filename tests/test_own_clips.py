@@ -127,19 +127,6 @@ def test_folds_made_anew_do_not_go_with_a_network_of_the_old_ones(line, capsys):
 
 
 @pytest.fixture
-def edge_aver(tmp_path, capsys, monkeypatch):
-    """Run a command in this process with a workspace of its own: (status, standard output, standard error)."""
-    monkeypatch.setenv("EDGE_AVER_WORKSPACE", str(tmp_path / "workspace"))
-
-    def run(*arguments):
-        status = cli._run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def manifest(tmp_path):
     """Twelve rows of six subjects; the files are empty, which a plan does not mind."""
     rows = [(f"{subject}-{label}.mp4", label, subject) for subject in SUBJECTS for label in ("glum", "cheerful")]
