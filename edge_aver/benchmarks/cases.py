@@ -97,17 +97,28 @@ def find_subjects(
 
 
 def interleaved(artifacts: int, suite: Suite, conditions: Sequence[str] = (BOTH,)) -> list[Case]:
-    """All cases in seeded random order, so that a drift of the machine meets every artifact and stack alike."""
+    """All cases in seeded random order, block by block, so that a drift of the machine meets every artifact alike.
+
+    A block has the same share of the processes of every case of every artifact. Where a suite holds our latency against
+    the library's own program, one process of each stand together: a machine's phases last for several processes.
+    """
     part = suite.front_end
     counts = _network_counts(suite) if part is None else _counts(part)
-    cases = [
-        Case(artifact=artifact, name=name, repetition=repetition, condition=condition)
-        for artifact in range(artifacts)
-        for name, count in counts.items()
-        for repetition in range(count)
-        for condition in (conditions if name == "accuracy" else (BOTH,))
-    ]
-    random.Random(suite.seed).shuffle(cases)
+    chance, blocks = random.Random(suite.seed), max(1, *counts.values())
+    pairs: dict[tuple[int, int, int, str], list[Case]] = {}
+    for artifact in range(artifacts):
+        for name, count in counts.items():
+            for repetition in range(count):
+                for condition in conditions if name == "accuracy" else (BOTH,):
+                    case = Case(artifact=artifact, name=name, repetition=repetition, condition=condition)
+                    beside = "network" if name == "library_tool" else name
+                    key = (repetition * blocks // count, artifact, repetition, f"{beside} {condition}")
+                    pairs.setdefault(key, []).append(case)
+    cases = []
+    for block in range(blocks):
+        inside = [pair for key, pair in pairs.items() if key[0] == block]
+        for pair in chance.sample(inside, len(inside)):
+            cases += chance.sample(pair, len(pair))
     return cases
 
 

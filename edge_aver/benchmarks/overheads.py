@@ -6,7 +6,7 @@ from statistics import median
 from edge_aver.benchmarks.decision import decide
 from edge_aver.benchmarks.results import Result
 from edge_aver.benchmarks.runs import NetworkRun, OverheadRun
-from edge_aver.benchmarks.speed import Speedup, speedup_of_rounds, speedup_of_runs
+from edge_aver.benchmarks.speed import Speedup, speedup_of_pairs, speedup_of_rounds
 
 __all__ = ["Overhead", "overheads_of"]
 
@@ -34,7 +34,7 @@ def overheads_of(result: Result) -> tuple[Overhead, ...]:
         found.append(Overhead(other=result.overhead[0].other, ratio=speedup_of_rounds(ours, other), limit=limit))
     if result.tools:
         others = [NetworkRun(latency_s=(median(run.latency_s),), load_s=1.0) for run in result.tools if run.latency_s]
-        if ratio := speedup_of_runs(result.network, others):
+        if ratio := speedup_of_pairs(result.network, others):
             found.append(Overhead(other=result.tools[0].tool, ratio=ratio, limit=limit))
     return tuple(found)
 

@@ -10,7 +10,7 @@ from edge_aver.benchmarks.paired_stats import LEVEL, student_t
 from edge_aver.benchmarks.results import NetworkRun
 from edge_aver.benchmarks.stats import Interval, percentile
 
-__all__ = ["Speedup", "speedup_of_rounds", "speedup_of_runs"]
+__all__ = ["Speedup", "speedup_of_pairs", "speedup_of_rounds", "speedup_of_runs"]
 
 _RESAMPLES, _SEED = 2000, 1
 
@@ -45,6 +45,22 @@ def speedup_of_runs(baseline: Sequence[NetworkRun], candidate: Sequence[NetworkR
         interval=Interval(low=math.exp(difference - reach), high=math.exp(difference + reach)),
         over=f"{len(logs[0])} and {len(logs[1])} processes",
     )
+
+
+def speedup_of_pairs(baseline: Sequence[NetworkRun], candidate: Sequence[NetworkRun]) -> Speedup | None:
+    """From processes of both that followed one another, the first of each first: what slowed both cancels.
+
+    The pair is the unit: the mean difference of the logarithms of p50s, with Student's interval. Where pairs are broken
+    (a process failed), as `speedup_of_runs`.
+    """
+    if len(baseline) != len(candidate) or len(baseline) < 2 or not all(r.latency_s for r in (*baseline, *candidate)):
+        return speedup_of_runs(baseline, candidate)
+    logs = [[math.log(percentile(run.latency_s, 0.5)) for run in runs] for runs in (baseline, candidate)]
+    differences = [first - second for first, second in zip(*logs, strict=True)]
+    pairs = len(differences)
+    reach = student_t(0.5 + LEVEL / 2, pairs - 1) * math.sqrt(variance(differences) / pairs)
+    ends = Interval(low=math.exp(mean(differences) - reach), high=math.exp(mean(differences) + reach))
+    return Speedup(value=math.exp(mean(differences)), interval=ends, over=f"{pairs} pairs of processes")
 
 
 def speedup_of_rounds(baseline: Sequence[float], candidate: Sequence[float]) -> Speedup:

@@ -36,6 +36,25 @@ def test_cases_of_all_artifacts_are_interleaved_in_seeded_order() -> None:
     assert order != sorted(order)
 
 
+def test_every_artifact_has_its_share_of_each_part_of_a_run() -> None:
+    """A drift of the machine meets all of them alike, whatever the order inside a part is."""
+    suite = replace(load_suite("smoke"), processes=4)
+    order = [case.artifact for case in interleaved(3, suite) if case.name == "network"]
+    assert [sorted(order[start : start + 3]) for start in range(0, 12, 3)] == [[0, 1, 2]] * 4
+
+
+def test_the_librarys_program_runs_right_beside_the_process_it_is_compared_with() -> None:
+    cases = interleaved(2, load_suite("overhead"))
+    for place, case in enumerate(cases):
+        if case.name == "library_tool":
+            other = replace(case, name="network")
+            assert other in cases[max(0, place - 1) : place + 2]
+    before = [
+        cases.index(case) < cases.index(replace(case, name="network")) for case in cases if case.name == "library_tool"
+    ]
+    assert set(before) == {True, False}, "neither has the better place"
+
+
 def test_each_condition_has_a_process_and_the_others_stay_as_they_were() -> None:
     suite = load_suite("smoke")
     cases = interleaved(2, suite, ("both", "audio", "missing-faces-5"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from edge_aver.benchmarks.results import NetworkRun
-from edge_aver.benchmarks.speed import speedup_of_rounds, speedup_of_runs
+from edge_aver.benchmarks.speed import speedup_of_pairs, speedup_of_rounds, speedup_of_runs
 
 
 def _runs(*medians: float, queries: int = 21) -> list[NetworkRun]:
@@ -43,6 +43,36 @@ def test_one_process_has_the_spread_of_its_queries_alone() -> None:
     assert found.value == pytest.approx(2.0)
     assert 1.8 < found.interval.low < 2 < found.interval.high < 2.2
     assert found.over == "queries of one process"
+
+
+def test_pairs_share_what_slowed_both() -> None:
+    """Phases of the machine that make processes differ by 30 % do not widen the interval of pairs."""
+    phases = (0.2, 0.2, 0.26, 0.26, 0.2, 0.26)
+    ours, other = _runs(*(value * 1.01 for value in phases)), _runs(*phases)
+    found, apart = speedup_of_pairs(ours, other), speedup_of_runs(ours, other)
+    assert found is not None
+    assert apart is not None
+    assert (found.value, found.interval.low, found.interval.high) == pytest.approx((1.01, 1.01, 1.01))
+    assert found.over == "6 pairs of processes"
+    assert apart.interval.low < 0.9
+
+
+def test_the_interval_of_pairs_is_students() -> None:
+    found = speedup_of_pairs(_runs(0.10, 0.11, 0.12), _runs(0.10, 0.10, 0.10))
+    assert found is not None
+    logs = [math.log(value) for value in (1.0, 1.1, 1.2)]
+    middle = sum(logs) / 3
+    # Student's t at 97.5 % and 2 degrees of freedom: 4.302653.
+    reach = 4.302653 * math.sqrt(sum((value - middle) ** 2 for value in logs) / 2 / 3)
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        (math.exp(middle - reach), math.exp(middle + reach))
+    )
+
+
+def test_broken_pairs_are_compared_as_processes_apart() -> None:
+    found = speedup_of_pairs(_runs(0.2, 0.21, 0.2), _runs(0.1, 0.1))
+    assert found is not None
+    assert found.over == "3 and 2 processes"
 
 
 def test_nothing_measured_is_no_figure() -> None:
