@@ -129,7 +129,7 @@ def request(case: Case, subject: Subject, suite: Suite, threads: int | None) -> 
     if part is not None:
         queries["prepare_scaling"] = part.prepare_clips
     if suite.overhead is not None:
-        queries |= dict.fromkeys(("overhead", "library_tool"), suite.overhead.rounds)
+        queries |= {"overhead": suite.overhead.rounds, "library_tool": queries["network"]}
     batch, callers = combinations(suite.offline)[case.repetition] if case.name == "throughput" else (1, 1)
     offline_s = suite.offline.min_duration_s if suite.offline else 0.0
     shared = case.name == "end_to_end"

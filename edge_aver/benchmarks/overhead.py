@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_aver import runtime
 from edge_aver.benchmarks.feeds import Feed, feeds_of
 from edge_aver.benchmarks.request import Request
 from edge_aver.benchmarks.runs import OverheadRun, ToolRun
-from edge_aver.bundle import open_artifact
+from edge_aver.bundle import Artifact, open_artifact
 from edge_aver.errors import MeasurementError
 
 __all__ = ["OverheadAnswer", "ToolAnswer", "measure_overhead", "measure_with_tool"]
@@ -66,7 +68,7 @@ def measure_overhead(request: Request) -> OverheadAnswer:
 
 
 def measure_with_tool(request: Request) -> ToolAnswer:
-    """Ask OpenVINO's benchmark_app about the same file, at the same precision and with as many threads.
+    """Ask OpenVINO's benchmark_app about the same file and clips, at the same precision and with as many threads.
 
     Raises:
         MeasurementError: it failed.
@@ -85,6 +87,8 @@ def measure_with_tool(request: Request) -> ToolAnswer:
         command = [program, "-m", str(artifact.path / "model.xml"), "-load_config", str(config), *_SYNCHRONOUS]
         shapes = ((item.name, ",".join(map(str, (1, *item.shape[1:])))) for item in artifact.spec.inputs)
         command += ["-data_shape", ",".join(f"{name}[{row}]" for name, row in shapes), "-niter", str(request.queries)]
+        # Clip after clip as ours, where it would else fill one with noise and ask that alone.
+        command += ["-i", *_clip_files(request, artifact, Path(folder)), "-inference_only", "false"]
         command += ["-json_stats", "-report_type", "no_counters", "-report_folder", folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         report = Path(folder) / "benchmark_report.json"
@@ -105,6 +109,16 @@ def _timed(ask: Ask, feed: Feed) -> float:
     started = time.perf_counter()
     ask(feed)
     return time.perf_counter() - started
+
+
+def _clip_files(request: Request, artifact: Artifact, folder: Path) -> Iterator[str]:
+    """Each input's name with a file for every clip, as benchmark_app takes them."""
+    _, clips = feeds_of(request)
+    for item in artifact.spec.inputs:
+        paths = [folder / f"{item.name}-{number}.npy" for number in range(len(clips))]
+        for path, clip in zip(paths, clips, strict=True):
+            np.save(path, clip[_PLACES.index(item.name)])
+        yield f"{item.name}:{','.join(map(str, paths))}"
 
 
 def _program(name: str) -> str | None:

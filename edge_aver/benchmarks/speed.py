@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median, variance
 
-from edge_aver.benchmarks.paired_stats import LEVEL, student_t
+from edge_aver.benchmarks.paired_stats import LEVEL, signed_rank, student_t
 from edge_aver.benchmarks.results import NetworkRun
 from edge_aver.benchmarks.stats import Interval, percentile
 
@@ -50,17 +50,18 @@ def speedup_of_runs(baseline: Sequence[NetworkRun], candidate: Sequence[NetworkR
 def speedup_of_pairs(baseline: Sequence[NetworkRun], candidate: Sequence[NetworkRun]) -> Speedup | None:
     """From processes of both that followed one another, the first of each first: what slowed both cancels.
 
-    The pair is the unit: the mean difference of the logarithms of p50s, with Student's interval. Where pairs are broken
-    (a process failed), as `speedup_of_runs`.
+    The pair is the unit: the Hodges-Lehmann estimate of the logarithm of the ratio of p50s, with the interval of
+    Wilcoxon's signed-rank test. A machine that changes its speed between the two processes of a pair then weighs no
+    more than any other pair. Where pairs are broken (a process failed), as `speedup_of_runs`.
     """
-    if len(baseline) != len(candidate) or len(baseline) < 2 or not all(r.latency_s for r in (*baseline, *candidate)):
+    if len(baseline) != len(candidate) or not all(run.latency_s for run in (*baseline, *candidate)):
         return speedup_of_runs(baseline, candidate)
     logs = [[math.log(percentile(run.latency_s, 0.5)) for run in runs] for runs in (baseline, candidate)]
-    differences = [first - second for first, second in zip(*logs, strict=True)]
-    pairs = len(differences)
-    reach = student_t(0.5 + LEVEL / 2, pairs - 1) * math.sqrt(variance(differences) / pairs)
-    ends = Interval(low=math.exp(mean(differences) - reach), high=math.exp(mean(differences) + reach))
-    return Speedup(value=math.exp(mean(differences)), interval=ends, over=f"{pairs} pairs of processes")
+    found = signed_rank([first - second for first, second in zip(*logs, strict=True)])
+    if found is None:
+        return speedup_of_runs(baseline, candidate)
+    ends = Interval(low=math.exp(found.interval.low), high=math.exp(found.interval.high))
+    return Speedup(value=math.exp(found.value), interval=ends, over=f"{len(baseline)} pairs of processes")
 
 
 def speedup_of_rounds(baseline: Sequence[float], candidate: Sequence[float]) -> Speedup:

@@ -91,7 +91,7 @@ class OverheadPart:
 
     Attributes:
         processes: of a bare loop and edge-aver by turns, and of the library's own benchmark program.
-        rounds: of each process, and queries of the program, at least.
+        rounds: of each process; the program makes as many queries as a process of ours.
         max_over_other: our median latency over that of the bare loop, and over the program's.
     """
 

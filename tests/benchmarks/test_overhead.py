@@ -1,12 +1,15 @@
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import openvino
 import pytest
 
 from edge_aver.benchmarks import overhead
+from edge_aver.benchmarks.feeds import feeds_of
 from edge_aver.benchmarks.overhead import measure_overhead, measure_with_tool
 from edge_aver.benchmarks.overheads import overheads_of
 from edge_aver.benchmarks.request import Request
@@ -58,6 +61,25 @@ def test_benchmark_app_tells_its_median(tiny: tuple[Artifact, Path], compiled: A
     assert run.queries == 5
     (median_s,) = run.latency_s
     assert 0 < median_s < 5
+
+
+def test_the_program_is_asked_about_the_same_clips(
+    tiny: tuple[Artifact, Path], compiled: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = _request(compiled, tiny[1])
+    clips, seen = feeds_of(request)[1], {}
+
+    def look(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        for name, paths in (word.split(":") for word in command if word.startswith(("faces:", "audio:"))):
+            seen[name] = [np.load(path) for path in paths.split(",")]
+        return subprocess.CompletedProcess(command, 1, "", "seen enough")
+
+    monkeypatch.setattr(subprocess, "run", look)
+    with pytest.raises(MeasurementError, match="seen enough"):
+        measure_with_tool(request)
+    for place, name in enumerate(("faces", "audio")):
+        assert len(seen[name]) == len(clips) > 1
+        assert all(np.array_equal(found, clip[place]) for found, clip in zip(seen[name], clips, strict=True))
 
 
 def test_what_has_no_other_is_not_measured(

@@ -11,6 +11,7 @@ from edge_aver.benchmarks.paired_stats import (
     clips_without_a_flip,
     design_effect,
     mcnemar_p,
+    signed_rank,
     student_t,
 )
 
@@ -52,6 +53,29 @@ def test_mcnemar_of_many_flips_neither_overflows_nor_leaves_0_to_1() -> None:
 )
 def test_student_t_agrees_with_scipy(probability: float, degrees: int, value: float) -> None:
     assert student_t(probability, degrees) == pytest.approx(value, rel=1e-9)
+
+
+# Ends at which scipy.stats.wilcoxon(values - end, mode="exact").pvalue crosses 0.05.
+@pytest.mark.parametrize(
+    ("values", "centre", "low", "high"),
+    [
+        ((0.3, -0.1, 0.2, 0.5, 0.9, 0.4), 0.35, -0.1, 0.9),
+        ((1.0, 2.5, 0.5, 3.0, -1.0, 2.0, 1.5, 40.0, 0.0, 1.25), 1.5, 0.5, 20.0),
+    ],
+)
+def test_the_signed_rank_interval_agrees_with_scipy(
+    values: tuple[float, ...], centre: float, low: float, high: float
+) -> None:
+    found = signed_rank(values)
+    assert found is not None
+    assert (found.value, found.interval.low, found.interval.high, found.count) == (
+        *(pytest.approx(centre), low, high),
+        len(values),
+    )
+
+
+def test_five_differences_are_too_few_for_an_interval() -> None:
+    assert signed_rank((1.0, 2.0, 3.0, 4.0, 5.0)) is None
 
 
 # Clopper-Pearson ends from scipy.stats.binomtest(k, n).proportion_ci(0.95), combined by hand.

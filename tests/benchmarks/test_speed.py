@@ -57,16 +57,17 @@ def test_pairs_share_what_slowed_both() -> None:
     assert apart.interval.low < 0.9
 
 
-def test_the_interval_of_pairs_is_students() -> None:
-    found = speedup_of_pairs(_runs(0.10, 0.11, 0.12), _runs(0.10, 0.10, 0.10))
+def test_a_pair_in_which_the_machine_changed_its_speed_weighs_no_more_than_others() -> None:
+    steady = _runs(*(0.2 + 0.001 * step for step in range(12)))
+    found = speedup_of_pairs([*_runs(0.26), *steady[1:]], steady)
     assert found is not None
-    logs = [math.log(value) for value in (1.0, 1.1, 1.2)]
-    middle = sum(logs) / 3
-    # Student's t at 97.5 % and 2 degrees of freedom: 4.302653.
-    reach = 4.302653 * math.sqrt(sum((value - middle) ** 2 for value in logs) / 2 / 3)
-    assert (found.interval.low, found.interval.high) == pytest.approx(
-        (math.exp(middle - reach), math.exp(middle + reach))
-    )
+    assert (found.value, found.interval.low, found.interval.high) == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_few_pairs_are_compared_as_processes() -> None:
+    found = speedup_of_pairs(_runs(0.2, 0.21, 0.2), _runs(0.1, 0.1, 0.1))
+    assert found is not None
+    assert found.over == "3 and 3 processes"
 
 
 def test_broken_pairs_are_compared_as_processes_apart() -> None:
