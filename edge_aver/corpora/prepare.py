@@ -1,26 +1,23 @@
 """From the clips of a corpus to its prepared store: parallel, resumable, and never stopped by one bad clip."""
 
 import os
-import tempfile
+from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from edge_aver.cluster import RemoteExecutor
 from edge_aver.console import Advance, progress, say
 from edge_aver.corpora.fanout import fan_out
 from edge_aver.corpora.quarantine import read_quarantine, write_quarantine
 from edge_aver.corpora.ravdess import Refusal, SourceClip
-from edge_aver.corpora.store import ClipRecord, PreparedStore, write_clip_tensors
+from edge_aver.corpora.store import ClipRecord, PackedClip, PreparedStore, pack_clip_tensors, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
-from edge_aver.files import sha256_file, write_bytes
+from edge_aver.files import sha256_file
 from edge_aver.locks import turn
 from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import LABELS, Preprocessing
@@ -247,40 +244,36 @@ def _results(
         yield from fan_out(_prepare_one, jobs, workers=workers, executor=executor)
         return
     executor.require_files(job.clip.path for job in jobs)
-    with closing(fan_out(_send_one, jobs, workers=workers, executor=executor)) as results:
-        for job, sent in results:
-            if isinstance(sent, _SentClip):
-                write_bytes(job.store.path(job.clip.id), sent.file.tobytes())
-            yield job, sent.record if isinstance(sent, _SentClip) else sent
+    writing: deque[tuple[_Job, Future[ClipRecord] | Refusal | None]] = deque()
+    with (
+        ThreadPoolExecutor(1) as pen,  # a file is on the disk before it counts: workers do not wait for that
+        closing(fan_out(_pack_one, jobs, workers=workers, executor=executor)) as results,
+    ):
+        for job, packed in results:
+            writing.append((job, pen.submit(packed.write, job.store) if isinstance(packed, PackedClip) else packed))
+            while len(writing) > _MOST_WRITING:
+                yield _written(*writing.popleft())
+        while writing:
+            yield _written(*writing.popleft())
 
 
-@dataclass(frozen=True, kw_only=True)
-class _SentClip:
-    """A clip's file in the store, made elsewhere: its record, and its bytes as (N,) uint8, which travel uncopied."""
-
-    record: ClipRecord
-    file: npt.NDArray[np.uint8]
+_MOST_WRITING = 8
+"""Clips of 2.3 MB that came from a cluster and are not on the disk yet."""
 
 
-def _send_one(job: _Job) -> _SentClip | Refusal:
-    """What a worker of a cluster does: the very file that goes into the store, made in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        elsewhere = replace(job.store, folder=Path(folder))
-        record = _prepare_one(replace(job, store=elsewhere))
-        if isinstance(record, Refusal):
-            return record
-        return _SentClip(record=record, file=np.fromfile(elsewhere.path(job.clip.id), dtype=np.uint8))
+def _written(job: _Job, outcome: Future[ClipRecord] | Refusal | None) -> tuple[_Job, ClipRecord | Refusal | None]:
+    return job, outcome.result() if isinstance(outcome, Future) else outcome
 
 
-def _prepare_one(job: _Job) -> ClipRecord | Refusal:
-    """What a worker does: one clip into the store, or the reason why not."""
+def _pack_one(job: _Job) -> PackedClip | Refusal:
+    """One clip's file of the store, not written yet, or the reason why not; what a worker of a cluster does."""
     path = job.clip.path
     try:
         tensors = job.maker.make(job.store.preprocessing)
         require_face(tensors, str(path))
     except ClipError as error:
         return Refusal(path=path, reason=_place(job.clip) + str(error).removeprefix(f"{path}: "))
-    return write_clip_tensors(
+    return pack_clip_tensors(
         job.store,
         clip=job.clip,
         source_sha256=job.source_sha256,
@@ -288,6 +281,12 @@ def _prepare_one(job: _Job) -> ClipRecord | Refusal:
         audio=tensors.audio,
         face_found=tensors.face_found,
     )
+
+
+def _prepare_one(job: _Job) -> ClipRecord | Refusal:
+    """What a worker of this machine does: one clip into the store, or the reason why not."""
+    packed = _pack_one(job)
+    return packed.write(job.store) if isinstance(packed, PackedClip) else packed
 
 
 def _place(clip: SourceClip) -> str:

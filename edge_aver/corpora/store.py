@@ -1,5 +1,6 @@
 """The prepared store: the tensors of a corpus in a folder, one file a clip, with what they were made of and how."""
 
+import io
 import json
 import zipfile
 import zlib
@@ -14,11 +15,20 @@ import numpy.typing as npt
 from edge_aver.console import say
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.errors import CorpusError
-from edge_aver.files import atomic_path, json_text, sha256_bytes, write_text
+from edge_aver.files import json_text, sha256_bytes, write_bytes, write_text
 from edge_aver.locks import sweep
 from edge_aver.spec import LABELS, Preprocessing
 
-__all__ = ["ClipRecord", "PreparedClip", "PreparedStore", "store_name", "tensors_digest", "write_clip_tensors"]
+__all__ = [
+    "ClipRecord",
+    "PackedClip",
+    "PreparedClip",
+    "PreparedStore",
+    "pack_clip_tensors",
+    "store_name",
+    "tensors_digest",
+    "write_clip_tensors",
+]
 
 _FORMAT = 1
 _SOURCES = {
@@ -220,7 +230,20 @@ def store_name(corpus: str, constants: Preprocessing) -> str:
     return corpus if constants == Preprocessing() else f"{corpus}.{constants.digest()[:8]}"
 
 
-def write_clip_tensors(
+@dataclass(frozen=True, kw_only=True)
+class PackedClip:
+    """A clip's file in a store that is not written yet: its record, and its bytes as (N,) uint8."""
+
+    record: ClipRecord
+    file: npt.NDArray[np.uint8]
+
+    def write(self, store: PreparedStore) -> ClipRecord:
+        """Add it to a store, or replace it: the old file or the new one, never half of either."""
+        write_bytes(store.path(self.record.id), self.file.data)
+        return self.record
+
+
+def pack_clip_tensors(
     store: PreparedStore,
     *,
     clip: SourceClip,
@@ -228,8 +251,8 @@ def write_clip_tensors(
     faces: npt.NDArray[np.uint8],
     audio: npt.NDArray[np.float32],
     face_found: npt.NDArray[np.bool_],
-) -> ClipRecord:
-    """Add a clip to a store, or replace it: the old file or the new one, never half of either."""
+) -> PackedClip:
+    """What `write_clip_tensors` writes: the same bytes for the same clip, wherever they are made."""
     record = ClipRecord(
         id=clip.id,
         label=clip.label,
@@ -243,9 +266,25 @@ def write_clip_tensors(
     )
     told = {**asdict(record), "source": str(record.source), "label_name": store.labels[clip.label]}
     meta = json.dumps(told, sort_keys=True)
-    with atomic_path(store.path(clip.id)) as temporary:
-        np.savez(temporary, faces=faces, audio=audio, face_found=face_found, meta=np.array(meta))
-    return record
+    file = io.BytesIO()
+    np.savez(file, faces=faces, audio=audio, face_found=face_found, meta=np.array(meta))
+    return PackedClip(record=record, file=np.frombuffer(file.getbuffer(), dtype=np.uint8))
+
+
+def write_clip_tensors(
+    store: PreparedStore,
+    *,
+    clip: SourceClip,
+    source_sha256: str,
+    faces: npt.NDArray[np.uint8],
+    audio: npt.NDArray[np.float32],
+    face_found: npt.NDArray[np.bool_],
+) -> ClipRecord:
+    """Add a clip to a store, or replace it: the old file or the new one, never half of either."""
+    packed = pack_clip_tensors(
+        store, clip=clip, source_sha256=source_sha256, faces=faces, audio=audio, face_found=face_found
+    )
+    return packed.write(store)
 
 
 def tensors_digest(
