@@ -193,11 +193,11 @@ def test_files_of_someone_else_are_not_touched(tmp_path):
 def test_a_failed_write_leaves_the_old_clip(store, monkeypatch):
     before = store.path("a").read_bytes()
 
-    def full_disk(path, **_):
-        path.write_bytes(b"half")
+    def full_disk(path, data):
+        path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(OSError, match="No space left"):
         add(store, "a", seed=9)
     assert store.path("a").read_bytes() == before
