@@ -17,7 +17,7 @@ from edge_aver.errors import ArtifactError, DeclarationError
 from edge_aver.files import json_text, sha256_bytes, write_text
 from edge_aver.models.fer_protocol import FerOutcome
 
-__all__ = ["FOLDER", "BackboneStudy", "Cell", "FerAccuracy", "read_study", "write_study"]
+__all__ = ["FOLDER", "BackboneStudy", "Cell", "FerAccuracy", "is_study", "read_study", "write_study"]
 
 FOLDER = "backbones"
 """Below a workspace's results; these are of another kind than those of artifacts."""
@@ -147,6 +147,15 @@ def write_study(study: BackboneStudy, results: Path) -> Path:
     path = results / FOLDER / f"{FOLDER}-{stamp}.json"
     write_text(path, json_text(document(study)))
     return path
+
+
+def is_study(path: Path) -> bool:
+    """Whether a file says of itself that it is a study; whether it is a sound one, `read_study` tells."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(table, dict) and table.get("kind") == _KIND
 
 
 def read_study(path: Path) -> BackboneStudy:

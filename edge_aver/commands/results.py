@@ -17,6 +17,7 @@ from edge_aver.commands.options import (
 )
 from edge_aver.console import say
 from edge_aver.doctor import require
+from edge_aver.errors import MeasurementError
 from edge_aver.workspace import Workspace
 
 __all__ = ["compare", "report"]
@@ -105,16 +106,29 @@ def report(
     """Write results as one self-contained HTML page, as Markdown, or as CSV files.
 
     A file of the workspace that is no result, or was edited, is named and shown as INVALID; one given here is refused.
-    Cells of sweeps that failed are rows too.
+    Cells of sweeps that failed are rows too. A study of backbones gets pages of its own, HTML and Markdown.
     """
     kinds = formats.split(",")
     if "html" in kinds:
         require("report")
+    from edge_aver.benchmarks.backbone_choice import load_published_backbones
+    from edge_aver.benchmarks.backbone_report import write_study_pages
+    from edge_aver.benchmarks.backbone_results import is_study, read_study
     from edge_aver.benchmarks.report import write_reports
     from edge_aver.benchmarks.results import latest_results, read_result
     from edge_aver.sweep.cells import failed_cells
 
     place = Workspace(root=workspace)
+    studies = {path: read_study(path) for path in result or () if is_study(path)}
+    if studies and len(studies) < len(result or ()):
+        raise MeasurementError(f"{next(iter(studies))}: a study of backbones has a report of its own; give it alone")
+    if output is not None and len(studies) > 1:
+        raise MeasurementError("one --output, but several studies; leave it out, or give one study")
+    for path, study in studies.items():
+        for page in write_study_pages(study, load_published_backbones(), output or place.reports / f"{path.stem}.html"):
+            print(page)
+    if studies:
+        return
     refused: list[tuple[str, str]] = []
     results = tuple(map(read_result, result)) if result else latest_results(place.results, refused=refused)
     for name, why in refused:

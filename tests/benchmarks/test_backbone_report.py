@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 from browser import chromium
+from outcomes import check_error
 
+from edge_aver import cli
 from edge_aver.benchmarks.backbone_choice import load_published_backbones
 from edge_aver.benchmarks.backbone_report import write_study_pages
-from edge_aver.benchmarks.backbone_results import BackboneStudy, Cell, FerAccuracy
+from edge_aver.benchmarks.backbone_results import BackboneStudy, Cell, FerAccuracy, write_study
 from edge_aver.benchmarks.machine import ProcessMemory, describe_machine
 from edge_aver.benchmarks.runs import NetworkRun
 from edge_aver.benchmarks.suites import load_suite
@@ -132,3 +134,26 @@ def test_a_browser_shows_the_page_without_errors_or_requests(pages, tmp_path):
             assert page.ask("document.documentElement.scrollWidth") <= width
         assert page.ask("performance.getEntriesByType('resource').length") == 0
         assert page.ask("document.querySelectorAll('svg').length") == 2
+
+
+def test_the_command_makes_the_pages_of_a_study_anew(tmp_path, capsys):
+    path = write_study(study(), tmp_path / "results")
+    page = tmp_path / "reports" / f"{path.stem}.html"
+    write_study_pages(study(), PAPER, first := tmp_path / "first.html")
+    assert cli._run(["report", str(path), "--workspace", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.split() == [str(page), str(page.with_suffix(".md"))]
+    assert page.read_bytes() == first.read_bytes()
+
+
+def test_a_study_is_not_mixed_with_results_of_artifacts(tmp_path, capsys):
+    path, other = write_study(study(), tmp_path / "results"), tmp_path / "other.json"
+    other.write_text("{}")
+    status = cli._run(["report", str(path), str(other), "--workspace", str(tmp_path)])
+    check_error((status, *capsys.readouterr()), 1, "has a report of its own; give it alone")
+
+
+def test_an_edited_study_is_refused(tmp_path, capsys):
+    path = write_study(study(), tmp_path / "results")
+    path.write_text(path.read_text(encoding="utf-8").replace("0.0101", "0.0001"), encoding="utf-8")
+    status = cli._run(["report", str(path), "--workspace", str(tmp_path)])
+    check_error((status, *capsys.readouterr()), 1, "it was changed since it was written")
