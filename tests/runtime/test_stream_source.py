@@ -105,6 +105,74 @@ def test_a_truncated_file_gives_what_it_has_and_then_the_error(tmp_path):
     assert 4 < len(shown) < 14
 
 
+class Camera:
+    """Opens as an RTSP address that gives a file at once, and is gone after some times."""
+
+    def __init__(self, path, *, told=True, times=1):
+        self.path, self.told, self.left, self.opened = path, told, times, 0
+
+    def open(self, source, timeout_s):
+        if not self.left:
+            raise StreamError(f"{source.name}: cannot be opened: gone")
+        self.left, self.opened = self.left - 1, self.opened + 1
+        container = av.open(str(self.path))
+        return container if self.told else WithoutLength(container)
+
+    def read(self, monkeypatch):
+        monkeypatch.setattr("edge_aver.runtime.stream.reader.open_source", self.open)
+        source, clock = known_source("rtsp://camera/1"), FakeClock()
+        container = self.open(source, 5.0)
+        intake = Intake(CONSTANTS, GRID, has_sound=True, began_s=clock.now_s())
+        reader = Reader(source, container, intake, GRID, clock=clock, timeout_s=5.0)
+        reader.run()
+        error = None
+        try:
+            while intake.take(0.0) is not None:
+                continue
+        except StreamError as found:
+            error = str(found)
+        return reader, error
+
+
+class WithoutLength:
+    """A container that does not know how long it is, as of a camera."""
+
+    duration = None
+
+    def __init__(self, container):
+        self.container = container
+
+    def __getattr__(self, name):
+        return getattr(self.container, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.container.close()
+
+
+def test_a_camera_whose_connection_ends_is_opened_again_and_then_given_up(tmp_path, monkeypatch):
+    camera = Camera(write(tmp_path / "clip.mkv", seconds=3), told=False, times=3)
+    reader, error = camera.read(monkeypatch)
+    assert (camera.opened, reader.reconnects) == (3, 2)
+    assert error == "rtsp://camera/1: broke off, and could not be opened again within 5 s"
+
+
+def test_a_recording_that_is_cut_off_on_its_way_is_opened_again(tmp_path, monkeypatch):
+    data = write(tmp_path / "whole.mkv", seconds=6).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    reader, error = Camera(tmp_path / "cut.mkv").read(monkeypatch)
+    assert "broke off" in str(error)
+    assert reader.reconnects == 0
+
+
+def test_a_recording_that_came_to_its_length_has_ended(tmp_path, monkeypatch):
+    camera = Camera(write(tmp_path / "clip.mkv", seconds=3), times=2)
+    reader, error = camera.read(monkeypatch)
+    assert (camera.opened, reader.reconnects, error) == (1, 0, None)
+
+
 @pytest.mark.parametrize("name", ["nowhere.mp4", "nonsense://somewhere", "udp://127.0.0.1:1?timeout=100000"])
 def test_what_cannot_be_opened_is_one_line(name):
     with pytest.raises(StreamError, match="cannot be opened"):

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import av
 import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -28,6 +29,10 @@ _AGAIN_S = 0.5
 """Between two attempts to open a source again that broke off."""
 
 _USUAL_S = 0.04
+
+_RTSP = ("rtsp://", "rtsps://")
+_NEARLY_S = 1.0
+"""How much of its length an RTSP source may leave out and still have come to its end."""
 
 
 class Reader(threading.Thread):
@@ -62,6 +67,7 @@ class Reader(threading.Thread):
         self._stream_clock = StreamClock(start_s(container) if container.start_time is not None else None)
         self._backlog = Backlog()
         self._earlier = 0
+        self._read_s = 0.0
         self._gate: PacketGate | None = None
         self.damaged = 0
         self.reconnects = 0
@@ -106,7 +112,13 @@ class Reader(threading.Thread):
                 if self._source.is_file:
                     raise StreamError(f"{self._source.name}: truncated or damaged: {error.strerror}") from error
                 return False
-        return True
+            return self._is_over(container)
+
+    def _is_over(self, container: InputContainer) -> bool:
+        """Whether an end is one: a lost RTSP connection looks the same, but a camera has no length to reach."""
+        if self._stopped.is_set() or self.reached_duration or not self._source.address.startswith(_RTSP):
+            return True
+        return container.duration is not None and self._read_s >= container.duration / av.time_base - _NEARLY_S
 
     def _open_again(self) -> None:
         broke_off_s = self._clock.now_s()
@@ -133,11 +145,17 @@ class Reader(threading.Thread):
         packets: Iterator[Packet[Any]] = iter(container.demux(track, *container.streams.audio[:1]))
         if self._source.is_file:
             packets = at_real_speed(packets, track.index, self._clock)
+        first_s: float | None = None
+        self._read_s = 0.0
         while not self._stopped.is_set() and not self.reached_duration:
             began_s = self._clock.now_s()
             packet = next(packets, None)
             if packet is None:
                 break
+            time_s = packet_time_s(packet, is_picture=False)
+            if time_s is not None:
+                first_s = time_s if first_s is None else first_s
+                self._read_s = max(self._read_s, time_s - first_s)
             now_s = self._clock.now_s()
             self._intake.keep_alive(now_s)
             if packet.stream.index != track.index:
