@@ -19,6 +19,7 @@ from safetensors.torch import save_file  # noqa: E402
 
 import edge_aver.runtime  # noqa: E402
 from edge_aver.bundle import open_artifact  # noqa: E402
+from edge_aver.calibration.folds import FOLDS_FILE, read_folds  # noqa: E402
 from edge_aver.errors import MissingLibraryError  # noqa: E402
 from edge_aver.spec_file import load_spec  # noqa: E402
 from edge_aver.targets import runtime_module  # noqa: E402
@@ -123,3 +124,29 @@ def test_prepare_makes_a_store_with_the_constants_of_a_spec_beside_the_papers(tm
     clip = store.load(store.records()[0].id)
     assert (clip.faces.shape, clip.audio.shape) == ((8, 112, 112, 3), (8, 40))
     assert not (place / "prepared" / "synthetic").exists()
+
+
+def test_clips_of_ones_own_have_a_store_with_the_constants_of_a_spec_and_the_same_folds(tmp_path, capsys):
+    pytest.importorskip("facenet_pytorch", reason="needs the extra reference")
+    from edge_aver.corpora.store import PreparedStore, store_name
+    from edge_aver.corpora.synthetic import write_clip
+
+    rows = ["path,label,subject"]
+    for subject in range(1, 5):
+        write_clip(tmp_path / f"{subject}.mp4", actor=subject, emotion=2, intensity=2)
+        rows.append(f"{subject}.mp4,{('dull', 'keen')[subject % 2]},person {subject}")
+    (tmp_path / "clips.csv").write_text("\n".join(rows) + "\n")
+    toml, place = tmp_path / "small.toml", tmp_path / "workspace"
+    toml.write_text('architecture = "small"\n[preprocessing]\nframes = 8\nface_size_px = 112\n')
+
+    words = ["prepare", "--corpus", "manifest", "--data", str(tmp_path / "clips.csv"), "--name", "office"]
+    words += ["--workspace", str(place)]
+    assert cli._run([*words, "--folds", "4", "--seed", "3"]) == 0, capsys.readouterr().err
+    assert cli._run([*words, "--model-spec", str(toml)]) == 0, capsys.readouterr().err
+
+    spec = load_spec(toml)
+    usual, own = place / "prepared" / "office", place / "prepared" / store_name("office", spec.preprocessing)
+    store = PreparedStore.open(own, spec.preprocessing)
+    assert store.labels == ("dull", "keen")
+    assert {store.load(record.id).faces.shape for record in store.records()} == {(8, 112, 112, 3)}
+    assert read_folds(own / FOLDS_FILE).folds == read_folds(usual / FOLDS_FILE).folds

@@ -147,6 +147,9 @@ def _folds(
         return folds_of_splits(said), "one fold, of the manifest's column split", False
     if folds is None and (store / FOLDS_FILE).is_file():
         return read_folds(store / FOLDS_FILE).folds, "as they were made before", True
+    usual = store.with_name(corpus.name) / FOLDS_FILE  # of the store with the constants of this version
+    if folds is None and usual.is_file():
+        return read_folds(usual).folds, f"as they were made for {usual.parent.name}", False
     count = min(_USUAL_FOLDS, len(present)) if folds is None else folds
     if folds is None and count < FEWEST_FOLDS:
         return (), f"none: {len(present)} subjects are too few to test, validate and train on", False

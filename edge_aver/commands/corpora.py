@@ -77,7 +77,7 @@ def prepare(
         place = Workspace(root=workspace.absolute())
         data, speech, faces = (path and path.absolute() for path in (data, speech, faces))
     if corpus in ("manifest", "crema-d"):
-        refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws, "--model-spec": model_spec})
+        refuse(f"corpus {corpus}", {"--speech": speech, "--faces": faces, "--draws": draws})
         if corpus != "manifest":
             refuse(f"corpus {corpus}", {"--name": name, "--labels": labels})
         if data is None:
@@ -86,7 +86,14 @@ def prepare(
             raise typer.BadParameter("--seed goes with --folds")
         own = OwnOptions(corpus=corpus, data=data, name=name or corpus, labels=labels, folds=folds, seed=seed or 0)
         _prepare_own(
-            place, own, plan_only=plan, reference=reference, workers=workers, cluster=cluster, json_path=json_path
+            place,
+            own,
+            constants or Preprocessing(),
+            plan_only=plan,
+            reference=reference,
+            workers=workers,
+            cluster=cluster,
+            json_path=json_path,
         )
         return
     own_options: dict[str, object] = {"--name": name, "--labels": labels, "--folds": folds, "--seed": seed}
@@ -150,6 +157,7 @@ _SOURCES = {
 def _prepare_own(
     place: Workspace,
     own: OwnOptions,
+    constants: Preprocessing,
     *,
     plan_only: bool,
     reference: bool,
@@ -158,8 +166,9 @@ def _prepare_own(
     json_path: str | None,
 ) -> None:
     from edge_aver.calibration.own_corpus import plan_corpus, prepare_planned
+    from edge_aver.corpora.store import store_name
 
-    store = place.prepared(own.name)
+    store = place.prepared(store_name(own.name, constants))
     planned = plan_corpus(_read_own(own), store=store, folds=own.folds, seed=own.seed)
     if plan_only:
         screens.show_plan(planned, json_path)
@@ -174,6 +183,7 @@ def _prepare_own(
             front_end=front_end_plan(place.artifacts, reference=reference),
             folds=own.folds,
             seed=own.seed,
+            constants=constants,
             workers=workers,
             executor=executor,
         )
