@@ -13,7 +13,16 @@ from typing import Any
 
 from edge_aver.locks import scratch_folder
 
-__all__ = ["atomic_directory", "atomic_path", "json_text", "sha256_bytes", "sha256_file", "write_bytes", "write_text"]
+__all__ = [
+    "atomic_directory",
+    "atomic_path",
+    "json_text",
+    "put_in_place",
+    "sha256_bytes",
+    "sha256_file",
+    "write_bytes",
+    "write_text",
+]
 
 
 @contextmanager
@@ -44,6 +53,14 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             _sync(member)
         _replace_directory(temporary, path, folder)
         _sync(path.parent)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Fsync a file that another process wrote and rename it to `path`, in the same file system."""
+    _sync(temporary)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(path)
+    _sync(path.parent)
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -242,7 +242,7 @@ class _Errand:
             return []
         worker, batch = self._futures.pop(future)
         future.release()
-        self.book.complete(worker, seconds)
+        self.book.complete(worker, batch, seconds)
         return [(self.book.job(number), result) for number, result in zip(batch, results, strict=True)]
 
 

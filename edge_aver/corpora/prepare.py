@@ -1,10 +1,11 @@
 """From the clips of a corpus to its prepared store: parallel, resumable, and never stopped by one bad clip."""
 
 import os
+import secrets
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,8 +18,8 @@ from edge_aver.corpora.quarantine import read_quarantine, write_quarantine
 from edge_aver.corpora.ravdess import Refusal, SourceClip
 from edge_aver.corpora.store import ClipRecord, PackedClip, PreparedStore, pack_clip_tensors, write_clip_tensors
 from edge_aver.errors import ClipError, CorpusError
-from edge_aver.files import sha256_file
-from edge_aver.locks import turn
+from edge_aver.files import put_in_place, sha256_file
+from edge_aver.locks import scratch_folder, turn
 from edge_aver.media.clip import ClipTensors, FrontEnd, FrontEndPlan, require_face
 from edge_aver.spec import LABELS, Preprocessing
 
@@ -114,7 +115,8 @@ def prepare(
         constants: of the clip contract; None for those of this version.
         workers: processes; None for one a core.
         executor: does the work instead of processes of this machine; `workers` tells how much it takes at a time. The
-            workers of a cluster read the files at the same paths; their tensors come back and are written here.
+            workers of a cluster read the files at the same paths; they hand their tensors in through the store's folder
+            where they see it, else these come back and are written here.
 
     Raises:
         ClusterError: workers do not see the files, or are all gone.
@@ -239,34 +241,95 @@ def _work(
 def _results(
     jobs: list[_Job], *, workers: int, executor: Executor | RemoteExecutor | None
 ) -> Generator[tuple[_Job, ClipRecord | Refusal | None], None, None]:
-    """Processes of this machine write what they make; of a cluster it comes back, and is written here."""
+    """Processes of this machine write what they make; what a cluster makes is put in its place here."""
     if not isinstance(executor, RemoteExecutor):
         yield from fan_out(_prepare_one, jobs, workers=workers, executor=executor)
         return
     executor.require_files(job.clip.path for job in jobs)
-    writing: deque[tuple[_Job, Future[ClipRecord] | Refusal | None]] = deque()
+    putting: deque[tuple[_Job, Future[ClipRecord] | Refusal | None]] = deque()
     with (
-        ThreadPoolExecutor(1) as pen,  # a file is on the disk before it counts: workers do not wait for that
-        closing(fan_out(_pack_one, jobs, workers=workers, executor=executor)) as results,
+        _hatch(jobs) as hatch,
+        ThreadPoolExecutor(1) as hand,  # a file is on the disk before it counts: workers do not wait for that
+        closing(fan_out(_send_one, [(hatch, job) for job in jobs], workers=workers, executor=executor)) as results,
     ):
-        for job, packed in results:
-            writing.append((job, pen.submit(packed.write, job.store) if isinstance(packed, PackedClip) else packed))
-            while len(writing) > _MOST_WRITING:
-                yield _written(*writing.popleft())
-        while writing:
-            yield _written(*writing.popleft())
+        for (_, job), sent in results:
+            putting.append((job, sent if sent is None or isinstance(sent, Refusal) else hand.submit(_put, job, sent)))
+            while len(putting) > _MOST_PUTTING:
+                yield _done(*putting.popleft())
+        while putting:
+            yield _done(*putting.popleft())
 
 
-_MOST_WRITING = 8
-"""Clips of 2.3 MB that came from a cluster and are not on the disk yet."""
+_MOST_PUTTING = 8
+"""Clips of 2.3 MB that came from a cluster and are not in their place yet."""
 
 
-def _written(job: _Job, outcome: Future[ClipRecord] | Refusal | None) -> tuple[_Job, ClipRecord | Refusal | None]:
+@dataclass(frozen=True, kw_only=True)
+class _Hatch:
+    """A folder within the store through which workers hand in files, where they see it; it is gone with the run.
+
+    Attributes:
+        folder: its place.
+        token: what a file of that name in it says, so that a worker does not take another machine's folder for it.
+    """
+
+    folder: Path
+    token: str
+
+    def is_seen(self) -> bool:
+        """Whether it is this very folder that is seen here."""
+        try:
+            return (self.folder / "token").read_text(encoding="ascii") == self.token
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HandedIn:
+    """A clip's file that lies in the hatch."""
+
+    record: ClipRecord
+    path: Path
+
+
+@contextmanager
+def _hatch(jobs: Sequence[_Job]) -> Iterator[_Hatch | None]:
+    if not jobs:
+        yield None
+        return
+    with scratch_folder(jobs[0].store.folder) as folder:
+        hatch = _Hatch(folder=folder, token=secrets.token_hex())
+        (folder / "token").write_text(hatch.token, encoding="ascii")
+        yield hatch
+
+
+def _send_one(asked: tuple[_Hatch | None, _Job]) -> PackedClip | _HandedIn | Refusal:
+    """What a worker of a cluster does: a clip's file, which comes back over the wire unless the store is seen there.
+
+    It never goes to its place: whoever gave out the work may be gone, and another run with other constants there.
+    """
+    hatch, job = asked
+    packed = _pack_one(job)
+    if isinstance(packed, Refusal) or hatch is None or not hatch.is_seen():
+        return packed
+    path = hatch.folder / f"{secrets.token_hex(8)}.npz"  # a worker that was given up may still write the same clip
+    path.write_bytes(packed.file.data)
+    return _HandedIn(record=packed.record, path=path)
+
+
+def _put(job: _Job, sent: PackedClip | _HandedIn) -> ClipRecord:
+    if isinstance(sent, PackedClip):
+        return sent.write(job.store)
+    put_in_place(sent.path, job.store.path(sent.record.id))
+    return sent.record
+
+
+def _done(job: _Job, outcome: Future[ClipRecord] | Refusal | None) -> tuple[_Job, ClipRecord | Refusal | None]:
     return job, outcome.result() if isinstance(outcome, Future) else outcome
 
 
 def _pack_one(job: _Job) -> PackedClip | Refusal:
-    """One clip's file of the store, not written yet, or the reason why not; what a worker of a cluster does."""
+    """One clip's file of the store, not written yet, or the reason why not."""
     path = job.clip.path
     try:
         tensors = job.maker.make(job.store.preprocessing)

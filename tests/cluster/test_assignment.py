@@ -7,8 +7,8 @@ ONE_MACHINE = {"tcp://a:1": "a", "tcp://a:2": "a"}
 
 
 def finish(book, given, seconds=1.0):
-    for worker, _ in given:
-        book.complete(worker, seconds)
+    for worker, batch in given:
+        book.complete(worker, batch, seconds)
 
 
 def test_a_worker_has_one_long_job_at_a_time():
@@ -29,6 +29,32 @@ def test_short_jobs_travel_together_once_they_are_known_to_be_short():
     assert {len(batch) for _, batch in given} == {64}
     finish(book, given, seconds=640)
     assert {len(batch) for _, batch in book.hand_out(TWO)} == {1}
+
+
+def test_of_jobs_below_a_second_a_worker_has_the_next_at_hand_after_idle_ones_got_theirs():
+    book = Assignment(range(10))
+    finish(book, book.hand_out(TWO), seconds=0.3)
+    given = book.hand_out(TWO)
+    assert given == [("tcp://a:1", (2,)), ("tcp://b:1", (3,))]
+    assert book.hand_out(TWO) == [("tcp://a:1", (4,)), ("tcp://b:1", (5,))]
+    assert book.hand_out(TWO) == []
+    finish(book, given[:1], seconds=0.3)
+    assert book.hand_out({**TWO, "tcp://c:1": "c"}) == [("tcp://c:1", (6,)), ("tcp://a:1", (7,))]
+    finish(book, [("tcp://a:1", (4,))], seconds=9.0)
+    assert book.hand_out(TWO) == [], "they are no longer short"
+
+
+def test_what_somebody_died_of_is_alone_on_its_worker():
+    book = Assignment(range(6))
+    finish(book, book.hand_out({"tcp://a:1": "a"}), seconds=0.3)
+    for _ in range(2):
+        book.hand_out({"tcp://a:1": "a"})
+    assert book.bury("tcp://a:1") == []
+    assert book.hand_out({"tcp://b:1": "b"}) == [("tcp://b:1", (1,))]
+    assert book.hand_out({"tcp://b:1": "b"}) == [], "another suspect waits"
+    assert book.bury("tcp://b:1") == [1]
+    assert book.hand_out({"tcp://c:1": "c"}) == [("tcp://c:1", (2,))]
+    assert book.hand_out({"tcp://c:1": "c"}) == [], "it is a suspect itself"
 
 
 def test_what_a_dead_worker_had_is_done_elsewhere_and_it_is_not_blamed_for_one_death():

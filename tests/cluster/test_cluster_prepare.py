@@ -3,12 +3,14 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import fake_front_end
 import pytest
 
 from edge_aver import cli
 from edge_aver.cluster import connected
+from edge_aver.corpora import prepare as prepare_module
 from edge_aver.corpora.prepare import prepare
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.errors import CorpusError
@@ -42,6 +44,23 @@ def test_bad_clips_are_refused_as_they_are_here_and_the_stores_are_the_same_byte
     assert there == here
     assert there.prepared == 3
     assert files(tmp_path / "there") == files(tmp_path / "here")
+
+
+def test_where_workers_do_not_see_the_store_its_files_come_over_the_wire(pair, tmp_path, monkeypatch):
+    """A folder of that name is there, but another one's: as on a disk of the worker's own."""
+    (tmp_path / "token").write_text("another")
+    hatch = prepare_module._Hatch(folder=tmp_path, token="ours")
+    clips = corpus(tmp_path / "in", a=b"one", b=b"two", c=b"bad")
+    sent = []
+    put = prepare_module._put
+    monkeypatch.setattr(prepare_module, "_put", lambda job, item: sent.append(item) or put(job, item))
+    with connected(pair.address) as executor:
+        run(clips, tmp_path / "seen", executor)
+        monkeypatch.setattr(prepare_module, "_hatch", lambda jobs: nullcontext(hatch))
+        run(clips, tmp_path / "unseen", executor)
+    assert [type(item).__name__ for item in sent] == ["_HandedIn"] * 2 + ["PackedClip"] * 2
+    assert files(tmp_path / "seen") == files(tmp_path / "unseen")
+    assert not any(path.name.startswith(".writing") for path in tmp_path.rglob("*"))
 
 
 def test_a_clip_that_kills_workers_is_quarantined_and_named_until_it_is_well(pair, tmp_path):
