@@ -1,5 +1,6 @@
 """The prepared store: the tensors of a corpus in a folder, one file a clip, with what they were made of and how."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from edge_aver.console import say
 from edge_aver.corpora.ravdess import SourceClip
 from edge_aver.errors import CorpusError
-from edge_aver.files import json_text, sha256_bytes, write_bytes, write_text
+from edge_aver.files import json_text, write_bytes, write_text
 from edge_aver.locks import sweep
 from edge_aver.spec import LABELS, Preprocessing
 
@@ -291,7 +292,10 @@ def tensors_digest(
     faces: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32], face_found: npt.NDArray[np.bool_]
 ) -> str:
     """SHA-256 over the bytes of faces, audio and face_found: what a calibration manifest records of a clip."""
-    return sha256_bytes(faces.tobytes() + audio.tobytes() + face_found.tobytes())
+    digest = hashlib.sha256()
+    for array in (faces, audio, face_found):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _header(store: PreparedStore) -> dict[str, Any]:
