@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edge_aver import screens
-from edge_aver.commands.options import CPU_TARGETS, WORKSPACE, WorkersOption, WorkspaceOption, refuse
+from edge_aver.commands.options import CPU_TARGETS, WORKSPACE, KeyOption, WorkersOption, WorkspaceOption, refuse
 from edge_aver.doctor import require
 from edge_aver.workspace import Workspace
 
@@ -19,6 +19,7 @@ def demo(
     serve: Annotated[bool, typer.Option("--serve", help="Open a local page that shows what a network sees.")] = False,
     artifact: Annotated[Path | None, typer.Option("--artifact", help="With --serve: not the newest.")] = None,
     bundle: Annotated[Path | None, typer.Option("--bundle", metavar="X.aver", help="Instead of an artifact.")] = None,
+    key: KeyOption = None,
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="8000 by default; 0: a free one.")
     ] = None,
@@ -35,13 +36,22 @@ def demo(
             raise typer.BadParameter("--serve takes one --artifact or one --bundle")
         if bundle and bundle.suffix != ".aver":
             raise typer.BadParameter(f"--bundle {bundle}: a bundle's name ends in .aver")
+        if key and not bundle:
+            raise typer.BadParameter("--key goes with --bundle")
         from edge_aver.viewer.serve import choose_network
         from edge_aver.viewer.serve import serve as serve_page
 
         network = artifact or bundle or choose_network(Workspace(root=workspace))
-        serve_page(network, host=host or "127.0.0.1", port=8000 if port is None else port, open_browser=open_browser)
+        port = 8000 if port is None else port
+        serve_page(network, key=key, host=host or "127.0.0.1", port=port, open_browser=open_browser)
         return
-    others: dict[str, object] = {"--artifact": artifact, "--bundle": bundle, "--port": port, "--host": host}
+    others: dict[str, object] = {
+        "--artifact": artifact,
+        "--bundle": bundle,
+        "--key": key,
+        "--port": port,
+        "--host": host,
+    }
     others["--open"] = open_browser or None
     refuse("demo without --serve", others)
     require("prepare", "export", "report")

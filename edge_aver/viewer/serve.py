@@ -32,21 +32,22 @@ def choose_network(workspace: Workspace) -> Path:
     return newest(workspace.artifacts)
 
 
-def serve(network: Path, *, host: str, port: int, open_browser: bool = False) -> None:
+def serve(network: Path, *, host: str, port: int, key: Path | None = None, open_browser: bool = False) -> None:
     """Serve the page of a network until the process is interrupted.
 
     Args:
         network: an artifact or a bundle.
         host: name or address to listen on; anything but the loopback is warned of.
         port: 0 for a free one.
+        key: of a bundle: file of the public key that must have signed it.
         open_browser: show the page in the system's browser.
 
     Raises:
-        ArtifactError, MissingLibraryError: the network cannot be loaded.
+        ArtifactError, MissingLibraryError: the network cannot be loaded, or is not signed by the key.
         ViewerError: nothing can listen there.
     """
     share_one_heap()
-    with tempfile.TemporaryDirectory(prefix="edge-aver-") as name, load(network) as model:
+    with tempfile.TemporaryDirectory(prefix="edge-aver-") as name, load(network, key=key) as model:
         folder = Path(name)
         viewer = Viewer(model, folder)
         with ViewerServer(viewer, host=host, port=port) as server:

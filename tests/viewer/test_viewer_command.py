@@ -12,6 +12,8 @@ import pytest
 from outcomes import check_error
 
 from edge_aver import cli
+from edge_aver.runtime import load
+from edge_aver.runtime.make_bundle import make_bundle
 from edge_aver.viewer import serve as serving
 from edge_aver.viewer.server import Viewer, ViewerServer
 
@@ -51,6 +53,50 @@ def test_it_prints_its_address_and_ends_cleanly(network, tmp_path, number):
     assert list(tmp_path.glob("edge-aver-*")) == []
 
 
+@pytest.fixture(scope="module")
+def signed(network, tmp_path_factory):
+    """A bundle with its own key, and a key that has nothing to do with it."""
+    pytest.importorskip("cryptography", reason="needs the extra sign")
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    folder, pem = tmp_path_factory.mktemp("signed"), serialization.Encoding.PEM
+    for name in ("mine", "others"):
+        private = Ed25519PrivateKey.generate()
+        plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        (folder / f"{name}.pem").write_bytes(private.private_bytes(pem, *plain))
+        public = private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        (folder / f"{name}.pub").write_bytes(public)
+    make_bundle([network], folder / "sa.aver", key=folder / "mine.pem")
+    return folder
+
+
+def test_a_signed_bundle_is_served_and_a_clip_looked_at_with_it(signed, network, clips, tmp_path):
+    command = [sys.executable, "-m", "edge_aver", "demo", "--serve", "--port", "0"]
+    command += ["--bundle", str(signed / "sa.aver"), "--key", str(signed / "mine.pub")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    try:
+        url = process.stdout.readline().strip()
+        with urllib.request.urlopen(f"{url}network", timeout=60) as answer:
+            assert json.load(answer)["artifact"] == network.name
+        headers = {"Origin": url.rstrip("/"), "Content-Type": "application/octet-stream"}
+        upload = urllib.request.Request(f"{url}clip", clips["short"].read_bytes(), headers)
+        with urllib.request.urlopen(upload, timeout=60) as answer:
+            events = [json.loads(line) for line in answer]
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    with load(network) as model:
+        expected = model.predict(clips["short"])
+    assert (events[-1]["event"], events[-1]["label"]) == ("end", expected.label)
+    assert events[-1]["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+def test_a_bundle_that_another_signed_is_refused(edge_aver, signed):
+    words = ["demo", "--serve", "--bundle", signed / "sa.aver", "--key", signed / "others.pub"]
+    check_error(edge_aver(*words), 1, "sa.aver", "sign")
+
+
 def test_with_nothing_built_it_says_how_to_build(edge_aver):
     check_error(edge_aver("demo", "--serve"), 1, "edge-aver demo first")
 
@@ -77,6 +123,8 @@ def test_a_missing_artifact_is_named(edge_aver):
         (("--artifact", "a.onnx"), "--artifact"),
         (("--bundle", "a.aver"), "--bundle"),
         (("--open",), "--open"),
+        (("--key", "me.pub"), "--key"),
+        (("--serve", "--artifact", "a.onnx", "--key", "me.pub"), "--bundle"),
         (("--serve", "--workers", "2"), "--workers"),
         (("--serve", "--artifact", "a.onnx", "--bundle", "a.aver"), "--bundle"),
         (("--serve", "--bundle", "a.onnx"), ".aver"),
